@@ -1,0 +1,415 @@
+"""Hyper-parameters, the network and its `model_fn`.
+
+Shapes, with B batch, T longest ink of the batch, C channels, N nodes, K classes:
+
+    ink                                  [B, T, 3]
+    convolutions                         [B, T, C]
+    bidirectional LSTM layers            [T, B, 2N]
+    sum over the true time steps         [B, 2N]
+    dense: logits                        [B, K]
+
+Variables have the names and shapes of the tutorial's program, so that its checkpoints load:
+
+    conv1d_{i}/kernel                    [filter length, channels in, channels out]
+    conv1d_{i}/bias                      [channels out]
+    rnn_classification/cell_{l}/bidirectional_rnn/{fw,bw}/basic_lstm_cell/kernel
+                                         [channels in + N, 4N], gates in the order i, c, f, o
+    rnn_classification/cell_{l}/bidirectional_rnn/{fw,bw}/basic_lstm_cell/bias
+                                         [4N]; 1.0 is added to the forget gate at run time
+    dense/kernel, dense/bias             [2N, K], [K]
+    batch_normalization{,_1,_2}/...      [channels in], only with `batch_norm`
+
+Padding never matters: rows past a drawing's length are zeroed before every convolution, and
+reach neither the backward LSTM nor the sum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# How the recurrence is computed; never what is stored.
+CELL_TYPES = ("lstm", "block_lstm")
+
+# Added to the forget gate's bias, so that a new cell remembers: Jozefowicz et al., "An
+# Empirical Exploration of Recurrent Network Architectures", 2015.
+FORGET_BIAS = 1.0
+
+# Of batch normalisation: the defaults of the layer that the tutorial used.
+BATCH_NORM_MOMENTUM = 0.99
+BATCH_NORM_EPSILON = 1e-3
+
+# [T, B, inputs], kernel, bias -> [T, B, N]
+Recurrence = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class HParams:
+    """What the network is and how it is optimised. `HParams(num_classes=42)` is the tutorial's."""
+
+    num_classes: int
+    num_layers: int = 3  # of bidirectional LSTM
+    num_nodes: int = 128  # of an LSTM layer in one direction
+    num_conv: tuple[int, ...] = (48, 64, 96)  # filters of each convolution
+    conv_len: tuple[int, ...] = (5, 5, 3)  # and their lengths, in points of the ink
+    cell_type: str = "block_lstm"  # a kernel of CELL_TYPES, all over the same variables
+    batch_norm: bool = False  # before each convolution
+    dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
+    learning_rate: float = 1e-4  # of Adam
+    gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
+
+    def __post_init__(self):
+        for name in ("num_conv", "conv_len"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check(self.num_classes >= 1, "num_classes", "at least 1")
+        self._check(self.num_layers >= 1, "num_layers", "at least 1")
+        self._check(self.num_nodes >= 1, "num_nodes", "at least 1")
+        self._check(all(n >= 1 for n in self.num_conv), "num_conv", "positive numbers")
+        self._check(all(n >= 1 for n in self.conv_len), "conv_len", "positive numbers")
+        if len(self.num_conv) != len(self.conv_len):
+            raise ValueError(
+                f"num_conv={list(self.num_conv)} names {len(self.num_conv)} convolutions, "
+                f"conv_len={list(self.conv_len)} names {len(self.conv_len)}; give one length "
+                "for each number of filters"
+            )
+        self._check(self.cell_type in CELL_TYPES, "cell_type", f"one of {', '.join(CELL_TYPES)}")
+        self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
+        self._check(self.learning_rate > 0, "learning_rate", "above 0")
+        self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> HParams:
+        """Raises ValueError if the text is not what `to_json` writes."""
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f"not the hyper-parameters of this program: {error}") from None
+
+    def _check(self, valid: bool, name: str, expected: str) -> None:
+        if not valid:
+            raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
+
+
+# ---- Layers ----
+
+
+def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:
+    """float32 [B, T, 1]: 1 on a drawing's own time steps, 0 past them."""
+    return tf.sequence_mask(lengths, max_length, dtype=tf.float32)[:, :, tf.newaxis]
+
+
+def conv_layers(ink: tf.Tensor, mask: tf.Tensor, *, params: HParams, training: bool) -> tf.Tensor:
+    """Convolutions over time, without activation.
+
+    Args:
+      ink: float32 [B, T, 3].
+      mask: float32 [B, T, 1].
+      params: hyper-parameters.
+      training: whether to drop out and to take the batch's statistics.
+
+    Returns:
+      float32 [B, T, C], zero past a drawing's length.
+    """
+    channels = ink * mask
+    for i, (filters, length) in enumerate(zip(params.num_conv, params.conv_len)):
+        if params.batch_norm:
+            name = f"batch_normalization_{i}" if i else "batch_normalization"
+            channels = batch_norm(channels, mask, name=name, training=training) * mask
+        if i > 0:
+            channels = dropout(channels, params.dropout, training=training)
+        with tf.compat.v1.variable_scope(f"conv1d_{i}"):
+            kernel = _kernel([length, channels.shape[-1], filters])
+            channels = tf.nn.conv1d(channels, kernel, stride=1, padding="SAME")
+            channels = tf.nn.bias_add(channels, _bias([filters])) * mask  # [B, T, filters]
+    return channels
+
+
+def batch_norm(channels: tf.Tensor, mask: tf.Tensor, *, name: str, training: bool) -> tf.Tensor:
+    """Batch normalisation over the drawings' own time steps: padding is not counted.
+
+    Ioffe and Szegedy, "Batch Normalization", 2015. In training the moving averages are
+    updated by the operations in `tf.compat.v1.GraphKeys.UPDATE_OPS`.
+    """
+    shape = [channels.shape[-1]]
+    ones = tf.compat.v1.ones_initializer()
+    with tf.compat.v1.variable_scope(name):
+        gamma = tf.compat.v1.get_variable("gamma", shape, initializer=ones)
+        beta = _bias(shape, name="beta")
+        moving_mean = _bias(shape, name="moving_mean", trainable=False)
+        moving_variance = tf.compat.v1.get_variable(
+            "moving_variance", shape, initializer=ones, trainable=False
+        )
+    mean, variance = moving_mean, moving_variance
+    if training:
+        mean, variance = tf.nn.weighted_moments(channels, axes=[0, 1], frequency_weights=mask)
+        for moving, value in ((moving_mean, mean), (moving_variance, variance)):
+            update = moving.assign_sub((moving - value) * (1 - BATCH_NORM_MOMENTUM))
+            tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.UPDATE_OPS, update)
+    return tf.nn.batch_normalization(
+        channels, mean, variance, offset=beta, scale=gamma, variance_epsilon=BATCH_NORM_EPSILON
+    )
+
+
+def lstm_layers(
+    inputs: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool
+) -> tf.Tensor:
+    """Bidirectional LSTM layers, both directions' outputs concatenated.
+
+    Args:
+      inputs: float32 [T, B, C].
+      lengths: int64 [B], the drawings' own time steps.
+      params: hyper-parameters.
+      training: whether to drop out between layers.
+
+    Returns:
+      float32 [T, B, 2N]; what stands past a drawing's length is meaningless.
+    """
+    for layer in range(params.num_layers):
+        if layer > 0:
+            inputs = dropout(inputs, params.dropout, training=training)
+        with tf.compat.v1.variable_scope(f"rnn_classification/cell_{layer}/bidirectional_rnn"):
+            inputs = _bidirectional(inputs, lengths, params=params)
+    return inputs
+
+
+def _bidirectional(inputs: tf.Tensor, lengths: tf.Tensor, *, params: HParams) -> tf.Tensor:
+    recurrence = {"lstm": lstm_step_by_step, "block_lstm": lstm_block}[params.cell_type]
+    weights = []
+    for direction in ("fw", "bw"):
+        with tf.compat.v1.variable_scope(f"{direction}/basic_lstm_cell"):
+            rows = inputs.shape[-1] + params.num_nodes
+            weights.append((_kernel([rows, 4 * params.num_nodes]), _bias([4 * params.num_nodes])))
+
+    def reverse(x: tf.Tensor) -> tf.Tensor:
+        """Turns round each drawing's own time steps; padding stays at the end."""
+        return tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
+
+    forward = recurrence(inputs, *weights[0])
+    backward = reverse(recurrence(reverse(inputs), *weights[1]))
+    return tf.concat([forward, backward], axis=-1)  # [T, B, 2N]
+
+
+def lstm_step_by_step(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """The recurrence as the formulas have it: the reference for the other kernels.
+
+    Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, with forget gates (Gers et
+    al., 2000):
+
+        i, g, f, o = [x(t), h(t-1)] kernel + bias
+        c(t) = sigmoid(f + 1) c(t-1) + sigmoid(i) tanh(g)
+        h(t) = sigmoid(o) tanh(c(t))
+
+    Args:
+      inputs: float32 [T, B, C].
+      kernel: float32 [C + N, 4N].
+      bias: float32 [4N].
+
+    Returns:
+      h, float32 [T, B, N], from a state of zeros.
+    """
+
+    def step(state: tuple[tf.Tensor, tf.Tensor], x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        cell, hidden = state
+        gates = tf.matmul(tf.concat([x, hidden], axis=1), kernel) + bias  # [B, 4N]
+        i, g, f, o = tf.split(gates, 4, axis=1)
+        cell = tf.sigmoid(f + FORGET_BIAS) * cell + tf.sigmoid(i) * tf.tanh(g)
+        return cell, tf.sigmoid(o) * tf.tanh(cell)
+
+    zeros = tf.zeros([tf.shape(inputs)[1], bias.shape[0] // 4])
+    return tf.scan(step, inputs, initializer=(zeros, zeros))[1]
+
+
+def lstm_block(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """All time steps in one operation: `lstm_step_by_step` to the last bit, and faster."""
+    num_nodes = bias.shape[0] // 4
+    state = tf.zeros([tf.shape(inputs)[1], num_nodes])
+    no_peephole = tf.zeros([num_nodes])
+    return tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
+        x=inputs,
+        cs_prev=state,
+        h_prev=state,
+        w=kernel,
+        wci=no_peephole,
+        wcf=no_peephole,
+        wco=no_peephole,
+        b=bias,
+        forget_bias=FORGET_BIAS,
+        cell_clip=-1.0,  # none
+        use_peephole=False,
+    ).h
+
+
+def dropout(x: tf.Tensor, rate: float, *, training: bool) -> tf.Tensor:
+    return tf.nn.dropout(x, rate=rate) if training and rate > 0 else x
+
+
+def _kernel(shape: list[int]) -> tf.Variable:
+    """Initialised uniformly as in Glorot and Bengio, "Understanding the difficulty of training
+    deep feedforward neural networks", 2010: the tutorial's way for every kernel."""
+    return tf.compat.v1.get_variable(
+        "kernel", shape, initializer=tf.compat.v1.glorot_uniform_initializer()
+    )
+
+
+def _bias(shape: list[int], *, name: str = "bias", trainable: bool = True) -> tf.Variable:
+    return tf.compat.v1.get_variable(
+        name, shape, initializer=tf.compat.v1.zeros_initializer(), trainable=trainable
+    )
+
+
+# ---- The network ----
+
+
+def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool) -> tf.Tensor:
+    """The drawing as one vector: the summed outputs of the last LSTM layer.
+
+    Args:
+      ink: float32 [B, T, 3].
+      lengths: int64 [B].
+      params: hyper-parameters.
+      training: whether to drop out and to take the batch's statistics.
+
+    Returns:
+      float32 [B, 2N].
+    """
+    mask = length_mask(lengths, tf.shape(ink)[1])  # [B, T, 1]
+    channels = conv_layers(ink, mask, params=params, training=training)  # [B, T, C]
+    time_major = tf.transpose(channels, [1, 0, 2])  # [T, B, C]
+    hidden = lstm_layers(time_major, lengths, params=params, training=training)  # [T, B, 2N]
+    return tf.reduce_sum(hidden * tf.transpose(mask, [1, 0, 2]), axis=0)  # [B, 2N]
+
+
+def classify(embedding: tf.Tensor, *, num_classes: int) -> tf.Tensor:
+    """Logits, float32 [B, K], of embeddings, float32 [B, 2N]."""
+    with tf.compat.v1.variable_scope("dense"):
+        kernel = _kernel([embedding.shape[-1], num_classes])
+        return tf.nn.bias_add(tf.matmul(embedding, kernel), _bias([num_classes]))
+
+
+def model_fn(
+    features: dict[str, tf.Tensor], labels: tf.Tensor | None, mode: str, params: HParams
+) -> tf.estimator.EstimatorSpec:
+    """The network in one of Estimator's three modes.
+
+    Args:
+      features: `ink` float32 [B, T, 3] and `shape` int64 [B, 2], see input_pipeline.py.
+      labels: class indices, int64 [B]; None in PREDICT.
+      mode: one of `tf.estimator.ModeKeys`.
+      params: hyper-parameters.
+
+    Returns:
+      PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B].
+      EVAL: over all drawings the mean cross entropy as `loss`, and `eval_metrics`.
+      TRAIN: the loss, and the operation that does a step of Adam.
+    """
+    training = mode == tf.estimator.ModeKeys.TRAIN
+    ink = tf.ensure_shape(features["ink"], [None, None, 3])
+    lengths = features["shape"][:, 0]
+    embedding = embed(ink, lengths, params=params, training=training)
+    logits = classify(embedding, num_classes=params.num_classes)
+    predictions = {
+        "logits": logits,
+        "probabilities": tf.nn.softmax(logits),
+        "predictions": tf.argmax(logits, axis=1),
+    }
+    if mode == tf.estimator.ModeKeys.PREDICT:
+        return tf.estimator.EstimatorSpec(mode, predictions=predictions)
+
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
+    if mode == tf.estimator.ModeKeys.EVAL:
+        # Estimator averages this over the batches. Given every drawing's loss, rather than a
+        # batch's mean, it averages over the drawings; it takes them where no shape is known.
+        loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
+        metrics = eval_metrics(labels, predictions["predictions"])
+        return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
+
+    loss = tf.reduce_mean(losses)
+    correct = tf.equal(labels, predictions["predictions"])
+    tf.compat.v1.summary.scalar("accuracy", tf.reduce_mean(tf.cast(correct, tf.float32)))
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op(loss, params=params))
+
+
+def eval_metrics(
+    labels: tf.Tensor, predictions: tf.Tensor
+) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
+    """Metrics over a whole evaluation, for Estimator: each with its update operation.
+
+    Args:
+      labels: int64 [B].
+      predictions: int64 [B].
+
+    Returns:
+      `accuracy`, and `drawings`: how many were evaluated.
+    """
+    return {
+        "accuracy": tf.compat.v1.metrics.accuracy(labels, predictions),
+        "drawings": _total(tf.size(labels)),
+    }
+
+
+def _total(value: tf.Tensor) -> tuple[tf.Tensor, tf.Operation]:
+    """The sum of a number over an evaluation, as a metric."""
+    total = tf.compat.v1.get_variable(
+        "total",
+        [],
+        tf.int64,
+        initializer=tf.compat.v1.zeros_initializer(),
+        trainable=False,
+        collections=[
+            tf.compat.v1.GraphKeys.LOCAL_VARIABLES,
+            tf.compat.v1.GraphKeys.METRIC_VARIABLES,
+        ],
+    )
+    return total.read_value(), total.assign_add(tf.cast(value, tf.int64))
+
+
+def variable_shapes(params: HParams) -> dict[str, list[int]]:
+    """Name and shape of each trainable variable, in the order of their making."""
+    with tf.Graph().as_default():
+        features = {"ink": tf.zeros([1, 1, 3]), "shape": tf.constant([[1, 3]], tf.int64)}
+        model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+        return {v.op.name: v.shape.as_list() for v in tf.compat.v1.trainable_variables()}
+
+
+# ---- Optimisation ----
+
+
+def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
+    """One step of Adam on gradients clipped by their global norm, and its summaries.
+
+    Raises (when the graph runs):
+      tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
+    """
+    global_step = tf.compat.v1.train.get_or_create_global_step()
+    learning_rate = tf.constant(params.learning_rate)
+    optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+    gradients, variables = zip(*optimizer.compute_gradients(loss))
+    norm = tf.linalg.global_norm(gradients)
+    # A loss is only seen to be NaN one step after the variables are: by then they may be saved.
+    norm = tf.debugging.check_numerics(norm, NOT_FINITE)
+    clipped = gradients
+    if params.gradient_clipping_norm:
+        clipped, _ = tf.clip_by_global_norm(gradients, params.gradient_clipping_norm, use_norm=norm)
+
+    tf.compat.v1.summary.scalar("learning_rate", learning_rate)
+    tf.compat.v1.summary.scalar("global_norm/gradient_norm", norm)
+    tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", tf.linalg.global_norm(clipped))
+    for gradient, variable in zip(gradients, variables):
+        name = variable.op.name
+        tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
+        tf.compat.v1.summary.scalar(f"gradient_norm/{name}", tf.norm(gradient))
+
+    updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+    with tf.control_dependencies([norm, *updates]):
+        return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+
+
+# What a step says when a gradient is NaN or infinite.
+NOT_FINITE = "the gradients are not finite"
