@@ -1,0 +1,119 @@
+"""What the command-line programs share on the terminal: quiet, progress and errors for people.
+
+Import it before TensorFlow: its C++ side reads once, at its first message, how much to say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+# absl spells its flag --verbosity, -v, or with one dash or two; its value is read later.
+_WANTS_TO_HEAR = any(arg.lstrip("-").split("=")[0] in ("v", "verbosity") for arg in sys.argv[1:])
+if not _WANTS_TO_HEAR:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Seconds between two lines of progress where no terminal shows a bar, and between two redrawings
+# of the bar where one does.
+LINE_SECONDS = 10.0
+BAR_SECONDS = 0.1
+BAR_WIDTH = 30
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130  # as shells report SIGINT
+
+
+def run(main: Callable[[], int | None], *, errors: tuple[type[Exception], ...] = ()) -> None:
+    """Runs a program's `main` on parsed flags; what the user did wrong ends as one line.
+
+    Args:
+      main: returns the exit code, None for 0.
+      errors: exceptions to report without a traceback, besides ValueError and OSError. With
+        `--verbosity=1` the traceback is printed too.
+    """
+
+    def checked(argv: Sequence[str]) -> int | None:
+        if len(argv) > 1:
+            return fail(
+                f"unexpected argument {argv[1]!r}; flags are given as --name=value, and an "
+                "unquoted pattern may have been expanded by the shell"
+            )
+        # Of TensorFlow's Python side; it would print each message a second time through absl.
+        logger = logging.logging.getLogger("tensorflow")
+        logger.setLevel(logging.converter.absl_to_standard(_tensorflow_verbosity()))
+        logger.propagate = False
+        try:
+            return main()
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            return EXIT_INTERRUPTED
+        except (ValueError, OSError, *errors) as error:
+            if logging.level_debug():
+                traceback.print_exc()
+            return fail(getattr(error, "message", None) or str(error))
+
+    app.run(checked, flags_parser=_parse_flags)
+
+
+def _tensorflow_verbosity() -> int:
+    """What --verbosity says where it is given; absl's own default would let all through."""
+    return logging.get_verbosity() if flags.FLAGS["verbosity"].present else logging.ERROR
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(fail(f"{error}\n{os.path.basename(argv[0])} --help lists the flags"))
+
+
+def fail(message: str) -> int:
+    """Prints an error and returns the exit code for it."""
+    print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr, flush=True)
+    return EXIT_ERROR
+
+
+class Progress:
+    """A bar on a terminal, a line now and then elsewhere; both on standard error."""
+
+    def __init__(self, label: str, total: int):
+        self._label = label
+        self._total = max(total, 1)
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+
+    def update(self, done: int, text: str = "") -> None:
+        """Shows that `done` of the total are done; the last one is always shown."""
+        now = time.monotonic()
+        if now < self._next and done < self._total:
+            return
+        share = done / self._total
+        if self._terminal:
+            self._next = now + BAR_SECONDS
+            bar = "#" * int(share * BAR_WIDTH)
+            print(f"\r\033[K{self._label} [{bar:<{BAR_WIDTH}}] {share:4.0%}  {text}", end="",
+                  file=sys.stderr, flush=True)  # fmt: skip
+            if done >= self._total:
+                print(file=sys.stderr)
+        else:
+            self._next = now + LINE_SECONDS
+            print(f"{self._label}: {share:.0%}  {text}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    seconds = round(seconds)
+    if seconds < 100:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
