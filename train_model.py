@@ -1,0 +1,455 @@
+r"""Trains the drawing classifier on TFRecords and evaluates it as it goes.
+
+    python train_model.py \
+        --training_data=rnn_tutorial_data/training.tfrecord-?????-of-????? \
+        --eval_data=rnn_tutorial_data/eval.tfrecord-?????-of-????? \
+        --classes_file=rnn_tutorial_data/training.tfrecord.classes
+
+The same command with the same --model_dir goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+import console  # isort: skip  (before TensorFlow)
+import tensorflow as tf
+from absl import flags
+
+import input_pipeline
+import model
+
+
+class _IntegersParser(flags.ArgumentParser):
+    """`[48, 64, 96]`, as the tutorial writes it, or `48,64,96`."""
+
+    syntactic_help = "integers, separated by commas"
+
+    def parse(self, argument: str | Sequence[int]) -> tuple[int, ...]:
+        if not isinstance(argument, str):
+            return tuple(argument)
+        items = argument.strip().strip("[]()").split(",")
+        try:
+            return tuple(int(item) for item in items if item.strip())
+        except ValueError:
+            raise ValueError(f"expected integers such as 48,64,96, not {argument!r}") from None
+
+
+def _define_integers(name: str, default: tuple[int, ...], help_text: str) -> flags.FlagHolder:
+    # Serialized as it is parsed, so that --flagfile files can be written from a run.
+    serializer = flags.ListSerializer(",")
+    return flags.DEFINE(_IntegersParser(), name, default, help_text, serializer=serializer)
+
+
+_HPARAMS = {field.name: field.default for field in dataclasses.fields(model.HParams)}
+
+_TRAINING_DATA = flags.DEFINE_string(
+    "training_data", None, "Pattern of the TFRecord files to train on.", required=True
+)
+_EVAL_DATA = flags.DEFINE_string(
+    "eval_data", None, "Pattern of the TFRecord files to evaluate on.", required=True
+)
+_CLASSES_FILE = flags.DEFINE_string(
+    "classes_file", None, "The class list written beside the records.", required=True
+)
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", "", "Folder of checkpoints and summaries; by default a new one under runs/."
+)
+_NUM_LAYERS = flags.DEFINE_integer(
+    "num_layers", _HPARAMS["num_layers"], "Bidirectional LSTM layers.", lower_bound=1
+)
+_NUM_NODES = flags.DEFINE_integer(
+    "num_nodes", _HPARAMS["num_nodes"], "Nodes of an LSTM layer and direction.", lower_bound=1
+)
+_NUM_CONV = _define_integers("num_conv", _HPARAMS["num_conv"], "Filters of each convolution.")
+_CONV_LEN = _define_integers("conv_len", _HPARAMS["conv_len"], "Filter length of each.")
+_CELL_TYPE = flags.DEFINE_enum(
+    "cell_type", _HPARAMS["cell_type"], model.CELL_TYPES,
+    "How the LSTM is computed; checkpoints are the same.",
+)  # fmt: skip
+_BATCH_NORM = flags.DEFINE_boolean(
+    "batch_norm", _HPARAMS["batch_norm"], "Whether to normalise batches before convolutions."
+)
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", _HPARAMS["learning_rate"], "Of Adam.")
+_GRADIENT_CLIPPING_NORM = flags.DEFINE_float(
+    "gradient_clipping_norm", _HPARAMS["gradient_clipping_norm"],
+    "Bound of the gradients' global norm; 0 for none.",
+)  # fmt: skip
+_DROPOUT = flags.DEFINE_float(
+    "dropout", _HPARAMS["dropout"], "Rate, for convolutions and between LSTM layers."
+)
+_STEPS = flags.DEFINE_integer("steps", 100000, "Training steps in all.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Drawings a step.", lower_bound=1)
+_SAVE_CHECKPOINTS_STEPS = flags.DEFINE_integer(
+    "save_checkpoints_steps", 2000, "Steps from one checkpoint to the next.", lower_bound=1
+)
+_KEEP_CHECKPOINT_MAX = flags.DEFINE_integer(
+    "keep_checkpoint_max", 5, "Recent checkpoints to keep; 0 for all.", lower_bound=0
+)
+_EVAL_THROTTLE_SECS = flags.DEFINE_integer(
+    "eval_throttle_secs", 600,
+    "A checkpoint is evaluated unless the last evaluation is fewer seconds ago.", lower_bound=0,
+)  # fmt: skip
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Of initial weights, batches and dropout.", lower_bound=0, upper_bound=2**31 - 10
+)
+_WARM_START_FROM = flags.DEFINE_string(
+    "warm_start_from", "", "Checkpoint, or folder of checkpoints, to take the first weights from."
+)
+
+# Seconds between two lines of progress.
+PROGRESS_SECONDS = 10.0
+
+# Steps between two summaries for TensorBoard.
+SUMMARY_STEPS = 100
+
+# Hyper-parameters that a run may change when it resumes: they change no variable and no result.
+FREE_HPARAMS = ("cell_type",)
+
+HPARAMS_FILE = "hparams.json"
+CLASSES_FILE = "classes.txt"
+
+
+# ---- The model's folder ----
+
+
+def prepare_model_dir(model_dir: str, *, params: model.HParams, classes: Sequence[str]) -> None:
+    """Writes what the folder's checkpoints are, or makes sure that it is the same as before.
+
+    Raises:
+      ValueError: the folder holds a model with other hyper-parameters or classes.
+    """
+    tf.io.gfile.makedirs(model_dir)
+    hparams_path = os.path.join(model_dir, HPARAMS_FILE)
+    classes_path = os.path.join(model_dir, CLASSES_FILE)
+    if tf.io.gfile.exists(hparams_path):
+        with tf.io.gfile.GFile(hparams_path) as file:
+            try:
+                before = model.HParams.from_json(file.read())
+            except ValueError as error:
+                raise ValueError(f"{hparams_path}: {error}") from None
+        problem = _hparams_difference(before, params) or _classes_difference(
+            input_pipeline.read_classes(classes_path), classes
+        )
+        if problem:
+            raise ValueError(
+                f"{model_dir} holds a model {problem}. Give the same to go on with it, or "
+                "another --model_dir"
+            )
+    # The class list first: a folder with hyper-parameters has both.
+    input_pipeline.write_classes(classes_path + ".tmp", classes)
+    tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
+    with tf.io.gfile.GFile(hparams_path + ".tmp", "w") as file:
+        file.write(params.to_json())
+    tf.io.gfile.rename(hparams_path + ".tmp", hparams_path, overwrite=True)
+
+
+def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
+    changed = [
+        f"{name}={_flag_value(getattr(before, name))} (now {_flag_value(getattr(now, name))})"
+        for name in _HPARAMS
+        if name not in FREE_HPARAMS and getattr(before, name) != getattr(now, name)
+    ]
+    return f"trained with {', '.join(changed)}" if changed else None
+
+
+def _flag_value(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _classes_difference(before: Sequence[str], now: Sequence[str]) -> str | None:
+    if list(before) == list(now):
+        return None
+    missing = [name for name in before if name not in now]
+    added = [name for name in now if name not in before]
+    changes = [
+        f"{text} {', '.join(map(repr, names[:5]))}" + (" …" if len(names) > 5 else "")
+        for text, names in (("it also had", missing), ("it did not have", added))
+        if names
+    ]
+    return "for another class list: " + ("; ".join(changes) or "the order differs")
+
+
+def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
+    """Which variables a checkpoint gives this network.
+
+    Returns:
+      The names of the network's trainable variables that the checkpoint has in the same shape.
+      All of them, but for the last layer's where the classes are others.
+
+    Raises:
+      ValueError: there is no checkpoint, or it is of another network.
+    """
+    checkpoint = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
+    try:
+        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+    except (ValueError, tf.errors.OpError):
+        raise ValueError(f"--warm_start_from={path}: no checkpoint there") from None
+    differing = {
+        name: (shapes.get(name), shape)
+        for name, shape in model.variable_shapes(params).items()
+        if shapes.get(name) != shape
+    }
+    for name, (there, here) in differing.items():
+        if not name.startswith("dense/") or there is None or there[:-1] != here[:-1]:
+            raise ValueError(
+                f"--warm_start_from={path}: its {name} has shape {there}, this network's {here}; "
+                "--num_layers, --num_nodes, --num_conv, --conv_len and --batch_norm must be "
+                "those of the checkpoint"
+            )
+    return [name for name in model.variable_shapes(params) if name not in differing]
+
+
+# ---- Hooks: what a run shows, and how it is stopped ----
+
+
+class ProgressHook(tf.estimator.SessionRunHook):
+    """Prints step, loss, drawings a second and time left.
+
+    The rate counts the steps' own time: saving and evaluating in between does not slow it.
+    """
+
+    def __init__(self, *, batch_size: int, max_steps: int):
+        self._batch_size = batch_size
+        self._max_steps = max_steps
+        self.step = 0  # steps done, of all runs
+
+    def begin(self) -> None:
+        # Estimator puts the loss, and nothing else, into that collection.
+        self._global_step = tf.compat.v1.train.get_global_step()
+        (self._loss,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.LOSSES)
+        count = sum(v.shape.num_elements() for v in tf.compat.v1.trainable_variables())
+        print(f"Parameters: {count:,}", flush=True)
+
+    def after_create_session(self, session, coord) -> None:
+        self.step = int(session.run(self._global_step))
+        self._next_line = 0.0  # the first step is shown, but its time is TensorFlow's start
+        self._seconds, self._steps = 0.0, 0
+
+    def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
+        self._started = time.monotonic()
+        return tf.estimator.SessionRunArgs(self._loss)
+
+    def after_run(self, run_context, run_values) -> None:
+        now = time.monotonic()
+        self.step += 1
+        if self._next_line:
+            self._seconds += now - self._started
+            self._steps += 1
+        if now >= self._next_line or self.step >= self._max_steps:
+            self._print_line(run_values.results)
+            self._next_line = now + PROGRESS_SECONDS
+            self._seconds, self._steps = 0.0, 0
+
+    def _print_line(self, loss: float) -> None:
+        line = f"step {self.step:,}/{self._max_steps:,}  loss {loss:.4f}"
+        if self._steps:
+            rate = self._steps / self._seconds
+            left = console.duration((self._max_steps - self.step) / rate)
+            line += f"  {rate * self._batch_size:,.0f} drawings/s  {left} left"
+        print(line, flush=True)
+
+
+class Stopped(Exception):
+    """The user or a scheduler asked the run to stop."""
+
+
+class StopHook(tf.estimator.SessionRunHook):
+    """Ends a session after the step in which SIGINT or SIGTERM came, with a checkpoint.
+
+    The second signal acts as it would have without the hook.
+    """
+
+    signal_number: int | None = None
+
+    @classmethod
+    def install(cls) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cls._on_signal)
+
+    @classmethod
+    def _on_signal(cls, number: int, frame: object) -> None:
+        print("\nStopping after this step; once more to stop at once.", flush=True)
+        cls.signal_number = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __init__(self, *, save_to: str | None):
+        """Saves to that folder; None where there is nothing to save, as in evaluation."""
+        self._save_to = save_to
+
+    def after_run(self, run_context, run_values) -> None:
+        if StopHook.signal_number is None:
+            return
+        if self._save_to:
+            (saver,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)
+            step = tf.compat.v1.train.get_global_step()
+            saver.save(run_context.session, os.path.join(self._save_to, "model.ckpt"), step)
+        raise Stopped
+
+
+class ReportEvaluation(tf.estimator.Exporter):
+    """Prints each evaluation: Estimator hands its results to exporters alone."""
+
+    name = "report"
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        print_evaluation(eval_result)
+
+
+def print_evaluation(result: dict[str, float]) -> None:
+    print(
+        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, "
+        f"loss {result['loss']:.4f}, {result['drawings']:,} drawings",
+        flush=True,
+    )
+
+
+# ---- The run ----
+
+
+def train(
+    *,
+    training_files: Sequence[str],
+    eval_files: Sequence[str],
+    classes: Sequence[str],
+    params: model.HParams,
+    model_dir: str,
+    steps: int,
+    batch_size: int,
+    save_checkpoints_steps: int,
+    keep_checkpoint_max: int,
+    eval_throttle_secs: int,
+    seed: int,
+    warm_start_from: str = "",
+) -> dict[str, float]:
+    """Trains up to `steps` in all, evaluating on the way and at the end.
+
+    Returns:
+      The last evaluation.
+
+    Raises:
+      ValueError: data, folder or hyper-parameters do not fit, or training diverged.
+      Stopped: a signal came; a checkpoint of the last step is saved.
+    """
+    num_classes = len(classes)
+    for flag, files in (("--training_data", training_files), ("--eval_data", eval_files)):
+        input_pipeline.check_first_records(files, num_classes=num_classes, flag=flag)
+    prepare_model_dir(model_dir, params=params, classes=classes)
+    checkpoint = tf.train.latest_checkpoint(model_dir)
+    first_step = tf.train.load_variable(checkpoint, "global_step") if checkpoint else 0
+    warm_start = None
+    if warm_start_from and not checkpoint:
+        names = check_warm_start(warm_start_from, params=params)
+        warm_start = tf.estimator.WarmStartSettings(
+            warm_start_from, vars_to_warm_start=[f"^{name}$" for name in names]
+        )
+        print(f"Starting from {warm_start_from}: {len(names)} variables", flush=True)
+    estimator = tf.estimator.Estimator(
+        model.model_fn,
+        params=params,
+        warm_start_from=warm_start,
+        config=tf.estimator.RunConfig(
+            model_dir=model_dir,
+            tf_random_seed=seed,
+            save_checkpoints_steps=save_checkpoints_steps,
+            keep_checkpoint_max=keep_checkpoint_max or None,
+            save_summary_steps=SUMMARY_STEPS,
+        ),
+    )
+    eval_fn = input_pipeline.eval_input_fn(
+        eval_files, batch_size=batch_size, num_classes=num_classes
+    )
+    progress = ProgressHook(batch_size=batch_size, max_steps=steps)
+    try:
+        if first_step >= steps:
+            print(f"{model_dir} has done {first_step:,} steps already: evaluating")
+            return estimator.evaluate(eval_fn, hooks=[StopHook(save_to=None)])
+        result, _ = tf.estimator.train_and_evaluate(
+            estimator,
+            tf.estimator.TrainSpec(
+                input_pipeline.training_input_fn(
+                    training_files,
+                    batch_size=batch_size,
+                    num_classes=num_classes,
+                    seed=seed + int(first_step),  # a resumed run does not see the same batches
+                ),
+                max_steps=steps,
+                hooks=[progress, StopHook(save_to=model_dir)],
+            ),
+            tf.estimator.EvalSpec(
+                eval_fn,
+                steps=None,  # all of them
+                hooks=[StopHook(save_to=None)],
+                exporters=[ReportEvaluation()],
+                start_delay_secs=0,
+                throttle_secs=eval_throttle_secs,
+            ),
+        )
+        return result
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+        if model.NOT_FINITE in error.message:
+            raise ValueError(_diverged(progress.step, model_dir)) from None
+        files = [*training_files, *eval_files]
+        problem = input_pipeline.find_bad_record(files, num_classes=num_classes)
+        raise ValueError(problem) from error if problem else error
+    except tf.estimator.NanLossDuringTrainingError:
+        raise ValueError(_diverged(progress.step, model_dir)) from None
+
+
+def _diverged(step: int, model_dir: str) -> str:
+    return (
+        f"training diverged after step {step:,}: {model.NOT_FINITE}. The last good "
+        f"checkpoint is in {model_dir}. Lower --learning_rate or --gradient_clipping_norm"
+    )
+
+
+def hparams_from_flags(num_classes: int) -> model.HParams:
+    """The flags that are called as the hyper-parameters are."""
+    values = {name: flags.FLAGS[name].value for name in _HPARAMS if name in flags.FLAGS}
+    return model.HParams(num_classes=num_classes, **values)
+
+
+def main() -> int | None:
+    tf.compat.v1.disable_eager_execution()
+    classes = input_pipeline.read_classes(_CLASSES_FILE.value)
+    params = hparams_from_flags(len(classes))
+    training_files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
+    eval_files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
+    model_dir = _MODEL_DIR.value or os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S"))
+    print(f"Model:      {model_dir}")
+    print(f"Data:       {len(training_files)} + {len(eval_files)} files, {len(classes)} classes")
+    settings = {**dataclasses.asdict(params), "batch_size": _BATCH_SIZE.value, "seed": _SEED.value}
+    print(f"Settings:   {', '.join(f'{k}={_flag_value(v)}' for k, v in settings.items())}")
+    StopHook.install()
+    try:
+        result = train(
+            training_files=training_files,
+            eval_files=eval_files,
+            classes=classes,
+            params=params,
+            model_dir=model_dir,
+            steps=_STEPS.value,
+            batch_size=_BATCH_SIZE.value,
+            save_checkpoints_steps=_SAVE_CHECKPOINTS_STEPS.value,
+            keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
+            eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
+            seed=_SEED.value,
+            warm_start_from=_WARM_START_FROM.value,
+        )
+    except Stopped:
+        print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
+        return 128 + StopHook.signal_number
+    print()
+    print_evaluation(result)
+    print(f"Checkpoints: {model_dir}")
+    print(f"Look at it:  tensorboard --logdir={model_dir}")
+    return None
+
+
+if __name__ == "__main__":
+    console.run(main, errors=(tf.errors.OpError,))
