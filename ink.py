@@ -28,6 +28,11 @@ import orjson
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER_TYPES = frozenset((int, float))
 
+# Of the published simplified drawings: the larger side of their box, and the distance that a
+# point left out may have from the line that replaces it.
+SIMPLIFIED_SIZE = 255.0
+SIMPLIFIED_EPSILON = 2.0
+
 # A stroke as JSON has it: [xs, ys] (simplified) or [xs, ys, ts] (raw).
 Stroke = Sequence[Sequence[float]]
 
@@ -127,6 +132,77 @@ def ink_to_strokes(ink: np.ndarray) -> list[np.ndarray]:
     stroke_ends = np.flatnonzero(ink[:, 2] > 0.5) + 2
     strokes = np.split(points, stroke_ends)
     return [stroke for stroke in strokes if len(stroke)]
+
+
+def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
+    """Simplifies raw strokes as the published simplified drawings were made from raw ones.
+
+    The steps, from the data set's description: the drawing is aligned to the top-left corner,
+    scaled uniformly to 255, every stroke resampled with a spacing of one unit, and simplified
+    by the Ramer-Douglas-Peucker algorithm with an epsilon of 2.0; then rounded.
+
+    Args:
+      strokes: list of `[xs, ys]` or `[xs, ys, ts]`, in any unit, y downwards.
+
+    Returns:
+      A list of strokes `[xs, ys]`, integers from 0 to 255.
+
+    Raises:
+      ValueError: the strokes are not a drawing; the message is the reason.
+    """
+    _check_strokes(strokes)
+    points = [np.array([stroke[0], stroke[1]], np.float64).T for stroke in strokes]
+    everything = np.concatenate(points)
+    if not np.isfinite(everything).all():
+        raise ValueError("a coordinate beyond float32")
+    corner = everything.min(axis=0)
+    extent = (everything.max(axis=0) - corner).max() or 1.0
+    simplified = []
+    for stroke in points:
+        scaled = (stroke - corner) / extent * SIMPLIFIED_SIZE
+        kept = _ramer_douglas_peucker(_resample(scaled), SIMPLIFIED_EPSILON)
+        simplified.append(np.rint(kept).astype(int).T.tolist())
+    return simplified
+
+
+def _resample(points: np.ndarray) -> np.ndarray:
+    """Points one unit of length apart along a polyline, float64 [points, 2].
+
+    What is left of a unit at a corner is carried over to the next segment; the first and the
+    last point stay.
+    """
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    ends = np.cumsum(steps)
+    at = np.arange(1.0, np.ceil(ends[-1])) if len(ends) else np.empty(0)
+    segment = np.searchsorted(ends, at, side="right")
+    t = ((at - (ends - steps)[segment]) / steps[segment])[:, np.newaxis]
+    between = points[segment] * (1 - t) + points[segment + 1] * t
+    return np.concatenate([points[:1], between, points[-1:]])
+
+
+def _ramer_douglas_peucker(points: np.ndarray, epsilon: float) -> np.ndarray:
+    """Leaves out points of a polyline that lie within epsilon of the line through those kept.
+
+    Ramer, "An iterative procedure for the polygonal approximation of plane curves", 1972;
+    Douglas and Peucker, 1973.
+    """
+    kept = np.zeros(len(points), bool)
+    kept[[0, -1]] = True
+    pending = [(0, len(points) - 1)]
+    while pending:
+        first, last = pending.pop()
+        if last - first < 2:
+            continue
+        x, y = (points[first + 1 : last] - points[first]).T
+        chord_x, chord_y = points[last] - points[first]
+        length = np.hypot(chord_x, chord_y)
+        distance = np.abs(chord_x * y - chord_y * x) / length if length else np.hypot(x, y)
+        farthest = int(distance.argmax())
+        if distance[farthest] > epsilon:
+            middle = first + 1 + farthest
+            kept[middle] = True
+            pending += [(first, middle), (middle, last)]
+    return points[kept]
 
 
 def _word_and_strokes(line: bytes | str) -> tuple[str, Sequence[Stroke]]:

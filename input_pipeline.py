@@ -333,7 +333,7 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
     problem = find_bad_record(files, num_classes=num_classes, records_per_file=1)
     if problem:
         raise ValueError(problem)
-    if not any(True for path in files for _ in _read_records(path)):
+    if not any(True for path in files for _ in read_records(path)):
         raise ValueError(
             f"{flag}: {files[0]} and the others hold no record; did create_dataset.py warn that "
             "no drawing was left for them?"
@@ -356,7 +356,7 @@ def find_bad_record(
     for path in files:
         number = 0
         try:
-            records = itertools.islice(_read_records(path), records_per_file)
+            records = itertools.islice(read_records(path), records_per_file)
             for number, record in enumerate(records, start=1):
                 problem = describe_record(record, num_classes=num_classes)
                 if problem:
@@ -369,7 +369,8 @@ def find_bad_record(
     return None
 
 
-def _read_records(path: str) -> Iterator[bytes]:
+def read_records(path: str) -> Iterator[bytes]:
+    """Yields the serialized records of a file; raises tf.errors.DataLossError at a damaged one."""
     # The one reader that needs neither a session nor eager execution.
     return tf.compat.v1.io.tf_record_iterator(path)
 

@@ -95,8 +95,9 @@ _EVAL_THROTTLE_SECS = flags.DEFINE_integer(
     "A checkpoint is evaluated unless the last evaluation is fewer seconds ago.", lower_bound=0,
 )  # fmt: skip
 _SEED = flags.DEFINE_integer(
-    "seed", 0, "Of initial weights, batches and dropout.", lower_bound=0, upper_bound=2**31 - 10
-)
+    "seed", 0, "Of initial weights, batches and dropout.", lower_bound=0,
+    upper_bound=2**31 - 10, allow_override=True,
+)  # fmt: skip
 _WARM_START_FROM = flags.DEFINE_string(
     "warm_start_from", "", "Checkpoint, or folder of checkpoints, to take the first weights from."
 )
@@ -109,6 +110,9 @@ SUMMARY_STEPS = 100
 
 # Hyper-parameters that a run may change when it resumes: they change no variable and no result.
 FREE_HPARAMS = ("cell_type",)
+
+# What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
+READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
 
 HPARAMS_FILE = "hparams.json"
 CLASSES_FILE = "classes.txt"
@@ -391,8 +395,8 @@ def train(
             ),
         )
         return result
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-        if model.NOT_FINITE in error.message:
+    except READING_ERRORS as error:
+        if model.NOT_FINITE in str(error):
             raise ValueError(_diverged(progress.step, model_dir)) from None
         files = [*training_files, *eval_files]
         problem = input_pipeline.find_bad_record(files, num_classes=num_classes)

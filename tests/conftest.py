@@ -1,0 +1,112 @@
+"""What the tests share: drawings made up on the spot, and records of them.
+
+All tests run in one process, as the programs do without eager execution; those that try a
+program as a user does start it as a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import ink  # noqa: E402
+import input_pipeline  # noqa: E402
+
+tf.compat.v1.disable_eager_execution()
+tf.get_logger().setLevel("ERROR")
+
+
+def random_strokes(rng: np.random.Generator, *, max_strokes: int = 5) -> list[list[list[int]]]:
+    """Strokes of 2 to 12 points each with whole coordinates from 0 to 255."""
+    lengths = rng.integers(2, 13, rng.integers(1, max_strokes + 1))
+    return [rng.integers(0, 256, (2, length)).tolist() for length in lengths]
+
+
+def ndjson_line(word: str, strokes, **fields) -> bytes:
+    return json.dumps({"word": word, "drawing": strokes, **fields}).encode() + b"\n"
+
+
+def write_ndjson(folder: pathlib.Path, word: str, count: int, *, seed: int = 0) -> pathlib.Path:
+    """A file of `count` usable drawings of a word."""
+    rng = np.random.default_rng([seed, *word.encode()])
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{word}.ndjson"
+    path.write_bytes(b"".join(ndjson_line(word, random_strokes(rng)) for _ in range(count)))
+    return path
+
+
+def write_records(path: pathlib.Path, records: list[bytes]) -> str:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+    return str(path)
+
+
+def read_records(path) -> list[bytes]:
+    return list(input_pipeline.read_records(str(path)))
+
+
+def random_records(count: int, *, num_classes: int = 3, seed: int = 0) -> list[bytes]:
+    """Records of random ink of 1 to 59 rows."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for _ in range(count):
+        drawing = ink.strokes_to_ink(random_strokes(rng))
+        records.append(
+            input_pipeline.encode_record(drawing.tobytes(), int(rng.integers(num_classes)))
+        )
+    return records
+
+
+def run_dataset(dataset_fn) -> list:
+    """All elements of the dataset that a function makes, as NumPy arrays."""
+    elements = []
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        element = tf.compat.v1.data.make_one_shot_iterator(dataset_fn()).get_next()
+        while True:
+            try:
+                elements.append(session.run(element))
+            except tf.errors.OutOfRangeError:
+                return elements
+
+
+def _program(args) -> dict:
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, str(ROOT / args[0]), *map(str, args[1:])]
+    return {"args": command, "env": environment, "text": True}
+
+
+def run_program(*args, **options) -> subprocess.CompletedProcess:
+    """Runs one of the project's programs; its output is text."""
+    return subprocess.run(**_program(args), capture_output=True, timeout=300, **options)
+
+
+def start_program(*args) -> subprocess.Popen:
+    """Starts one, with both outputs in one pipe, to be sent signals."""
+    return subprocess.Popen(
+        **_program(args),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # Where the tests run in the background, Ctrl-C may be switched off for their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@pytest.fixture
+def quickdraw_data() -> pathlib.Path:
+    """The folder of real drawings and of the tutorial's own output."""
+    if "QUICKDRAW_DATA" not in os.environ:
+        pytest.skip("QUICKDRAW_DATA names no folder of real drawings")
+    return pathlib.Path(os.environ["QUICKDRAW_DATA"])

@@ -1,0 +1,292 @@
+import gzip
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import (
+    ndjson_line,
+    random_strokes,
+    read_records,
+    run_program,
+    start_program,
+    write_ndjson,
+)
+from test_input_pipeline import decode
+
+import create_dataset
+import ink
+
+SPLITS = (create_dataset.Split("training", 20), create_dataset.Split("eval", 5))
+
+
+def convert(source, target, *, splits=SPLITS, num_shards=3, seed=0, num_workers=2):
+    return create_dataset.create_dataset(
+        str(source), str(target), splits=splits, num_shards=num_shards, seed=seed,
+        num_workers=num_workers,
+    )  # fmt: skip
+
+
+def drawings_in(folder, split: str) -> list[tuple[str, bytes]]:
+    """(word, ink) of every record of a split, in the files' order."""
+    classes = (folder / f"{split}.tfrecord.classes").read_text("utf-8").split("\n")
+    files = sorted(folder.glob(f"{split}.tfrecord-?????-of-?????"))
+    decoded = [decode(record) for file in files for record in read_records(file)]
+    return [(classes[index], drawing.tobytes()) for drawing, index in decoded]
+
+
+def drawings_of_lines(path, start: int, stop: int) -> list[tuple[str, bytes]]:
+    lines = path.read_bytes().splitlines()[start:stop]
+    return [(word, drawing.tobytes()) for word, drawing in map(ink.parse_line, lines)]
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "ndjson"
+    for word in ("zebra", "ant", "mouse"):
+        write_ndjson(folder, word, 30)
+    return folder
+
+
+def test_training_takes_the_first_drawings_and_evaluation_the_next(source, tmp_path):
+    convert(source, tmp_path / "out")
+    files = sorted(source.iterdir())
+    for split, start, stop in (("training", 0, 20), ("eval", 20, 25)):
+        expected = [d for path in files for d in drawings_of_lines(path, start, stop)]
+        assert sorted(drawings_in(tmp_path / "out", split)) == sorted(expected)
+
+
+def test_files_are_named_as_the_tutorials(source, tmp_path):
+    convert(source, tmp_path / "out", num_shards=2)
+    assert sorted(os.listdir(tmp_path / "out")) == [
+        "eval.tfrecord-00000-of-00002",
+        "eval.tfrecord-00001-of-00002",
+        "eval.tfrecord.classes",
+        "training.tfrecord-00000-of-00002",
+        "training.tfrecord-00001-of-00002",
+        "training.tfrecord.classes",
+    ]
+    assert (tmp_path / "out/training.tfrecord.classes").read_text() == "ant\nmouse\nzebra\n"
+    assert (tmp_path / "out/eval.tfrecord.classes").read_text() == "ant\nmouse\nzebra\n"
+
+
+def test_same_seed_same_bytes_whatever_the_number_of_processes(source, tmp_path, monkeypatch):
+    convert(source, tmp_path / "a", num_workers=1)
+    convert(source, tmp_path / "b", num_workers=3)
+    monkeypatch.setattr(create_dataset, "BUCKET_BYTES", 4000)  # many buckets a shard
+    monkeypatch.setattr(create_dataset, "SPOOL_BYTES", 1000)
+    convert(source, tmp_path / "c", num_workers=2)
+    convert(source, tmp_path / "d", num_workers=2, seed=1)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
+    assert contents(tmp_path / "a") != contents(tmp_path / "d")
+    for split in ("training", "eval"):
+        assert sorted(drawings_in(tmp_path / "a", split)) == sorted(
+            drawings_in(tmp_path / "d", split)
+        )
+
+
+def test_classes_are_mixed_across_and_within_shards(tmp_path):
+    for word in ("ant", "bee"):
+        write_ndjson(tmp_path / "in", word, 400)
+    splits = (create_dataset.Split("training", 400), create_dataset.Split("eval", 0))
+    convert(tmp_path / "in", tmp_path / "out", splits=splits, num_shards=4)
+    words = np.array([word for word, _ in drawings_in(tmp_path / "out", "training")])
+    for part in np.array_split(words, 8):  # of 100 each, half of either class give or take 20
+        assert 30 <= (part == "ant").sum() <= 70
+    assert words.tolist() != sorted(words)
+
+
+def test_bad_lines_are_skipped_and_counted(tmp_path):
+    rng = np.random.default_rng(0)
+    good = [ndjson_line("cat", random_strokes(rng)) for _ in range(6)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/cat.ndjson").write_bytes(
+        b"\xef\xbb\xbf" + good[0].replace(b"\n", b"\r\n") + b"\n" + good[1] + b"nonsense\n"
+        + ndjson_line("dog", random_strokes(rng)) + good[2] + ndjson_line("cat", [[[1], [2]]])
+        + b"more nonsense\n" + good[3] + good[4] + good[5][:-9]
+    )  # fmt: skip
+    (category,) = convert(tmp_path / "in", tmp_path / "out")
+    assert category.used == {"training": 5, "eval": 0}
+    assert category.skipped == {
+        "blank line": 1,
+        "malformed JSON": 3,
+        "a word other than the file's, 'cat'": 1,
+        "a single point": 1,
+    }
+    expected = [("cat", ink.parse_line(line)[1].tobytes()) for line in good[:5]]
+    assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
+
+
+def test_lines_past_those_needed_are_not_counted(tmp_path):
+    path = write_ndjson(tmp_path / "in", "cat", 25)
+    path.write_bytes(path.read_bytes() + b"nonsense\n" * 5)
+    (category,) = convert(tmp_path / "in", tmp_path / "out")
+    assert category.used == {"training": 20, "eval": 5}
+
+
+def test_compressed_files_and_any_script(tmp_path):
+    path = write_ndjson(tmp_path / "in", "猫 и кот", 30)
+    with gzip.open(tmp_path / "in/猫.ndjson.gz", "wb") as file:
+        file.write(path.read_bytes())
+    expected = drawings_of_lines(path, 0, 20)
+    path.unlink()
+    convert(tmp_path / "in", tmp_path / "out")
+    assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
+
+
+def test_file_without_a_usable_drawing_is_left_out(source, tmp_path, capsys):
+    (source / "empty.ndjson").touch()
+    (source / "bad.ndjson").write_text("nonsense\n")
+    assert [category.word for category in convert(source, tmp_path / "out")] == [
+        "ant", "mouse", "zebra",
+    ]  # fmt: skip
+    warnings = capsys.readouterr().err
+    assert "empty.ndjson: holds no usable drawing" in warnings
+    assert "bad.ndjson: holds no usable drawing" in warnings
+
+
+def test_nothing_useful_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no such folder"):
+        convert(tmp_path / "missing", tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ValueError, match="no .ndjson file in it"):
+        convert(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in/empty.ndjson").touch()
+    with pytest.raises(ValueError, match="none of its files holds a usable drawing"):
+        convert(tmp_path / "in", tmp_path / "out")
+
+
+def test_two_files_of_one_category_are_refused(source, tmp_path):
+    (source / "mouse (1).ndjson").write_bytes((source / "mouse.ndjson").read_bytes())
+    with pytest.raises(ValueError, match="hold the same category 'mouse'"):
+        convert(source, tmp_path / "out")
+
+
+def test_another_number_of_shards_leaves_no_stale_files(source, tmp_path):
+    convert(source, tmp_path / "out", num_shards=5)
+    (tmp_path / "out/notes.txt").write_text("mine")
+    convert(source, tmp_path / "out", num_shards=2)
+    names = os.listdir(tmp_path / "out")
+    assert len([name for name in names if name.startswith("training.tfrecord-")]) == 2
+    assert "notes.txt" in names
+
+
+# ---- As a user runs it ----
+
+
+def program_args(source, target, **flags) -> list[str]:
+    defaults = {
+        "ndjson_path": source,
+        "output_path": target,
+        "train_observations_per_class": 20,
+        "eval_observations_per_class": 5,
+        "output_shards": 2,
+    }
+    return ["create_dataset.py", *(f"--{k}={v}" for k, v in {**defaults, **flags}.items())]
+
+
+def test_program_says_what_it_did(source, tmp_path):
+    write_ndjson(source, "short", 3)
+    with (source / "ant.ndjson").open("rb+") as file:
+        file.write(b"#")  # spoils the first line
+    done = run_program(*program_args(source, tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "4 categories." in done.stdout
+    assert "Skipped 1 lines:" in done.stdout and "1  malformed JSON" in done.stdout
+    assert "training: 63 drawings in" in done.stdout
+    assert "eval: 15 drawings in" in done.stdout
+    assert "fewer than the 20 asked for in 1 categories: short (3)" in done.stdout
+    assert f"{tmp_path}/out/training.tfrecord-?????-of-00002" in done.stdout
+    assert "Converting: 100%" in done.stderr
+    assert "\r" not in done.stderr and "tensorflow" not in done.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ({"ndjson_path": "nowhere"}, "--ndjson_path=nowhere: no such folder"),
+        ({"output_shards": 0}, "output_shards"),
+        ({"train_observations_per_class": -1}, "train_observations_per_class"),
+        ({"output_path": "/proc/nowhere"}, "/proc/nowhere"),
+    ],
+)
+def test_program_refuses_without_a_traceback(source, tmp_path, flags, message):
+    done = run_program(*program_args(source, tmp_path / "out", **flags))
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_program_refuses_stray_arguments(source, tmp_path):
+    done = run_program(*program_args(source, tmp_path / "out"), "stray")
+    assert done.returncode == 1 and "unexpected argument 'stray'" in done.stderr
+
+
+def test_full_disk_leaves_the_previous_result(source, tmp_path):
+    # A limit on a file's size fails a write as a full disk does, without one to fill.
+    args = program_args(source, tmp_path / "out", workers=1)
+    assert run_program(*args).returncode == 0
+    before = contents(tmp_path / "out")
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    done = run_program(*args, preexec_fn=limit)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+    assert contents(tmp_path / "out") == before
+
+
+def wait_for_staging(process: subprocess.Popen, folder: pathlib.Path) -> None:
+    """Returns once the program is at work, or has ended."""
+    while process.poll() is None and not list(folder.glob(create_dataset.STAGING_PREFIX + "*")):
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_the_previous_result_and_the_next_succeeds(tmp_path, number):
+    for word in "abcdefgh":
+        write_ndjson(tmp_path / "in", word, 1500)
+    out = tmp_path / "out"
+    flags = {"train_observations_per_class": 1400, "eval_observations_per_class": 100}
+    assert run_program(*program_args(tmp_path / "in", out, **flags)).returncode == 0
+    before = contents(out)
+
+    process = start_program(*program_args(tmp_path / "in", out, **flags, seed=1))
+    wait_for_staging(process, out)
+    os.kill(process.pid, number)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert contents(out) == before
+
+    assert run_program(*program_args(tmp_path / "in", out, **flags)).returncode == 0
+    assert contents(out) == before
+
+
+def test_second_conversion_into_a_folder_refuses(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(create_dataset, "LOCK_SECONDS", 0.0)
+    with (
+        create_dataset._staging_folder(str(tmp_path / "out")),
+        pytest.raises(ValueError, match="another conversion"),
+    ):
+        convert(source, tmp_path / "out")
+
+
+def test_real_drawings_equal_the_tutorials_records(quickdraw_data, tmp_path):
+    golden = quickdraw_data / "golden"
+    splits = (create_dataset.Split("training", 5), create_dataset.Split("eval", 1))
+    convert(golden / "ndjson", tmp_path / "out", splits=splits, num_shards=2)
+    for split in ("training", "eval"):
+        ours = drawings_in(tmp_path / "out", split)
+        assert len(ours) == {"training": 290, "eval": 58}[split]
+        assert sorted(ours) == sorted(drawings_in(golden / "records", split))
