@@ -33,7 +33,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import console  # isort: skip  (before TensorFlow)
 import numpy as np
@@ -370,7 +370,7 @@ def _convert_categories(
 ) -> list[Category]:
     progress = console.Progress("Converting", len(categories))
     started = time.monotonic()
-    futures = [pool.submit(convert_category, job, category) for category in categories]
+    futures = _submit(pool, convert_category, [(job, category) for category in categories])
     drawings = 0
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         drawings += sum(future.result().used.values())
@@ -382,9 +382,9 @@ def _convert_categories(
 
 
 def _write_shards(pool: concurrent.futures.Executor, job: Job) -> None:
-    shards = list(itertools.product(range(len(job.splits)), range(job.num_shards)))
+    shards = list(itertools.product([job], range(len(job.splits)), range(job.num_shards)))
     progress = console.Progress("Shuffling", len(shards))
-    futures = [pool.submit(write_shard, job, split, shard) for split, shard in shards]
+    futures = _submit(pool, write_shard, shards)
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         future.result()
         progress.update(done, f"{done}/{len(shards)} shards")
@@ -469,6 +469,17 @@ def _worker_pool(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _submit(
+    pool: concurrent.futures.Executor, function: Callable, calls: Sequence[tuple]
+) -> list[concurrent.futures.Future]:
+    # Python drops a KeyboardInterrupt that comes while it forks: Ctrl-C waits till that is done.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return [pool.submit(function, *call) for call in calls]
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _start_worker() -> None:

@@ -300,7 +300,7 @@ def model_fn(
 
     Args:
       features: `ink` float32 [B, T, 3] and `shape` int64 [B, 2], see input_pipeline.py.
-      labels: class indices, int64 [B]; None in PREDICT.
+      labels: class indices, int64 or int32 [B]; None in PREDICT.
       mode: one of `tf.estimator.ModeKeys`.
       params: hyper-parameters.
 
@@ -322,6 +322,7 @@ def model_fn(
     if mode == tf.estimator.ModeKeys.PREDICT:
         return tf.estimator.EstimatorSpec(mode, predictions=predictions)
 
+    labels = tf.cast(labels, tf.int64)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
     if mode == tf.estimator.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a

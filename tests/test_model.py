@@ -1,0 +1,368 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import model
+
+tf1 = tf.compat.v1
+PREDICT, EVAL, TRAIN = (
+    tf.estimator.ModeKeys.PREDICT,
+    tf.estimator.ModeKeys.EVAL,
+    tf.estimator.ModeKeys.TRAIN,
+)
+
+# As the default network in everything but size, and without chance.
+TINY = model.HParams(
+    num_classes=3, num_layers=2, num_nodes=4, num_conv=(5, 6), conv_len=(3, 2), dropout=0.0
+)
+
+
+def ragged_features(rng: np.random.Generator, lengths) -> dict[str, np.ndarray]:
+    """A batch of random ink with rubbish where the padding is."""
+    shape = np.stack([lengths, np.full(len(lengths), 3)], axis=1).astype(np.int64)
+    return {
+        "ink": rng.normal(size=(len(lengths), max(lengths), 3)).astype(np.float32),
+        "shape": shape,
+    }
+
+
+def randomise_variables(session: tf1.Session, seed: int = 0) -> None:
+    """The same values for the same names and shapes, biases and statistics included."""
+    rng = np.random.default_rng(seed)
+    for variable in sorted(tf1.global_variables(), key=lambda v: v.op.name):
+        if variable.dtype.base_dtype == tf.float32:
+            value = rng.normal(size=variable.shape.as_list(), scale=0.3)
+            variable.load(np.abs(value) if "variance" in variable.op.name else value, session)
+
+
+def predict(features, params=TINY, *, variables=None) -> np.ndarray:
+    """Logits with random variables."""
+    with tf.Graph().as_default(), tf1.Session() as session:
+        constants = {key: tf.constant(value) for key, value in features.items()}
+        spec = model.model_fn(constants, None, PREDICT, params)
+        session.run(tf1.global_variables_initializer())
+        randomise_variables(session)
+        if variables is not None:
+            names = [v.op.name for v in tf1.global_variables()]
+            variables.update(zip(names, session.run(tf1.global_variables())))
+        return session.run(spec.predictions["logits"])
+
+
+def loss_and_gradients(features, labels, params) -> tuple[float, dict[str, np.ndarray]]:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        constants = {key: tf.constant(value) for key, value in features.items()}
+        spec = model.model_fn(constants, tf.constant(labels), EVAL, params)
+        loss = tf.reduce_mean(spec.loss)
+        gradients = tf.gradients(loss, tf1.trainable_variables())
+        session.run(tf1.global_variables_initializer())
+        randomise_variables(session)
+        names = [v.op.name for v in tf1.trainable_variables()]
+        value, gradients = session.run([loss, gradients])
+        return value, dict(zip(names, gradients))
+
+
+# ---- The network against NumPy ----
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def numpy_lstm(inputs, kernel, bias):
+    """[T, C] -> [T, N], gates in the order i, c, f, o."""
+    num_nodes = len(bias) // 4
+    cell = hidden = np.zeros(num_nodes)
+    outputs = []
+    for x in inputs:
+        i, g, f, o = np.split(np.concatenate([x, hidden]) @ kernel + bias, 4)
+        cell = sigmoid(f + 1) * cell + sigmoid(i) * np.tanh(g)
+        hidden = sigmoid(o) * np.tanh(cell)
+        outputs.append(hidden)
+    return np.array(outputs)
+
+
+def numpy_logits(ink, variables, params) -> np.ndarray:
+    """The whole network for one drawing without padding, float64 [T, 3] -> [K]."""
+    x = ink.astype(np.float64)
+    for i in range(len(params.num_conv)):
+        if params.batch_norm:
+            scope = f"batch_normalization_{i}" if i else "batch_normalization"
+            mean, variance, gamma, beta = (
+                variables[f"{scope}/{name}"]
+                for name in ("moving_mean", "moving_variance", "gamma", "beta")
+            )
+            x = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        kernel, bias = variables[f"conv1d_{i}/kernel"], variables[f"conv1d_{i}/bias"]
+        length = len(kernel)
+        before = (length - 1) // 2
+        padded = np.pad(x, [(before, length - 1 - before), (0, 0)])
+        x = np.array(
+            [np.einsum("kc,kcf->f", padded[t : t + length], kernel) + bias for t in range(len(x))]
+        )
+    for layer in range(params.num_layers):
+        scope = f"rnn_classification/cell_{layer}/bidirectional_rnn"
+        directions = []
+        for direction, step in (("fw", 1), ("bw", -1)):
+            cell = f"{scope}/{direction}/basic_lstm_cell"
+            weights = variables[f"{cell}/kernel"], variables[f"{cell}/bias"]
+            directions.append(numpy_lstm(x[::step], *weights)[::step])
+        x = np.concatenate(directions, axis=1)
+    return x.sum(axis=0) @ variables["dense/kernel"] + variables["dense/bias"]
+
+
+@pytest.mark.parametrize("cell_type", ["lstm", "block_lstm"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_network_is_what_numpy_computes_for_each_drawing(cell_type, batch_norm):
+    params = dataclasses.replace(TINY, cell_type=cell_type, batch_norm=batch_norm, conv_len=(5, 2))
+    features = ragged_features(np.random.default_rng(0), [7, 1, 12, 3])
+    variables = {}
+    logits = predict(features, params, variables=variables)
+    for drawing, (length, _), result in zip(features["ink"], features["shape"], logits):
+        np.testing.assert_allclose(
+            result, numpy_logits(drawing[:length], variables, params), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_variables_have_the_tutorials_names_and_shapes():
+    shapes = model.variable_shapes(model.HParams(num_classes=42))
+    expected = {
+        "conv1d_0/kernel": [5, 3, 48],
+        "conv1d_0/bias": [48],
+        "conv1d_1/kernel": [5, 48, 64],
+        "conv1d_1/bias": [64],
+        "conv1d_2/kernel": [3, 64, 96],
+        "conv1d_2/bias": [96],
+        "dense/kernel": [256, 42],
+        "dense/bias": [42],
+    }
+    for layer, inputs in enumerate([96, 256, 256]):
+        for direction in ("fw", "bw"):
+            name = f"rnn_classification/cell_{layer}/bidirectional_rnn/{direction}/basic_lstm_cell"
+            expected[f"{name}/kernel"] = [inputs + 128, 512]
+            expected[f"{name}/bias"] = [512]
+    assert shapes == expected
+
+
+@pytest.mark.parametrize("cell_type", ["lstm", "block_lstm"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_padding_does_not_change_logits(cell_type, batch_norm):
+    params = dataclasses.replace(TINY, cell_type=cell_type, batch_norm=batch_norm)
+    features = ragged_features(np.random.default_rng(1), [4, 9, 1, 20, 20])
+    together = predict(features, params)
+    for i, (length, _) in enumerate(features["shape"]):
+        alone = {"ink": features["ink"][i : i + 1, :length], "shape": features["shape"][i : i + 1]}
+        np.testing.assert_allclose(predict(alone, params)[0], together[i], rtol=1e-5, atol=1e-6)
+
+
+def test_padding_does_not_change_gradients():
+    rng = np.random.default_rng(2)
+    features = ragged_features(rng, [4, 9])
+    _, gradients = loss_and_gradients(features, [0, 2], TINY)
+    features["ink"] = np.pad(features["ink"], [(0, 0), (0, 7), (0, 0)], constant_values=5.0)
+    _, padded = loss_and_gradients(features, [0, 2], TINY)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(padded[name], gradient, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_block_lstm_is_the_step_by_step_reference_on_ragged_batches():
+    features = ragged_features(np.random.default_rng(3), [15, 1, 8, 30, 2])
+    labels = [0, 1, 2, 0, 1]
+    reference = dataclasses.replace(TINY, cell_type="lstm", num_nodes=16)
+    block = dataclasses.replace(reference, cell_type="block_lstm")
+    np.testing.assert_allclose(
+        predict(features, block), predict(features, reference), rtol=1e-6, atol=1e-6
+    )
+    loss, gradients = loss_and_gradients(features, labels, reference)
+    block_loss, block_gradients = loss_and_gradients(features, labels, block)
+    assert block_loss == pytest.approx(loss, rel=1e-6)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(block_gradients[name], gradient, atol=1e-6, err_msg=name)
+
+
+# ---- Training ----
+
+
+def train_step(features, labels, params) -> tuple[dict, dict, dict]:
+    """Variables before and after a step, by name, and the scalar summaries, by tag."""
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf1.set_random_seed(0)
+        constants = {key: tf.constant(value) for key, value in features.items()}
+        spec = model.model_fn(constants, tf.constant(labels), TRAIN, params)
+        session.run(tf1.global_variables_initializer())
+        names = [v.op.name for v in tf1.global_variables()]
+        before = session.run(tf1.global_variables())
+        merged = tf1.summary.merge_all()
+        _, summary = session.run([spec.train_op, merged])
+        after = session.run(tf1.global_variables())
+        summary = tf1.Summary.FromString(summary)
+        values = {v.tag: v.simple_value for v in summary.value if v.HasField("simple_value")}
+        return dict(zip(names, before)), dict(zip(names, after)), values
+
+
+def test_a_step_is_adams():
+    features = ragged_features(np.random.default_rng(4), [5, 8])
+    params = dataclasses.replace(TINY, learning_rate=0.01)
+    before, after, _ = train_step(features, [0, 2], params)
+    assert after["global_step"] == 1
+    # Adam's first step: each value moves by the learning rate against its gradient's sign.
+    moved = before["dense/bias"] - after["dense/bias"]
+    np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
+    assert moved[1] > 0  # no drawing is of class 1: its bias falls
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    features = ragged_features(np.random.default_rng(5), [5, 8])
+    for bound in (1e-3, 1e3, 0.0):
+        params = dataclasses.replace(TINY, gradient_clipping_norm=bound)
+        _, _, values = train_step(features, [0, 2], params)
+        norm = values["global_norm/gradient_norm"]
+        of_variables = [v for tag, v in values.items() if tag.startswith("gradient_norm/")]
+        assert norm == pytest.approx(np.sqrt(np.square(of_variables).sum()), rel=1e-5)
+        clipped = min(norm, bound) if bound else norm
+        assert values["global_norm/clipped_gradient_norm"] == pytest.approx(clipped, rel=1e-4)
+
+
+def test_gradients_that_are_not_finite_change_nothing():
+    features = ragged_features(np.random.default_rng(6), [5, 8])
+    features["ink"][0, 0] = np.nan
+    with tf.Graph().as_default(), tf1.Session() as session:
+        constants = {key: tf.constant(value) for key, value in features.items()}
+        spec = model.model_fn(constants, tf.constant([0, 1]), TRAIN, TINY)
+        session.run(tf1.global_variables_initializer())
+        before = session.run(tf1.trainable_variables())
+        with pytest.raises(tf.errors.InvalidArgumentError, match=model.NOT_FINITE):
+            session.run(spec.train_op)
+        for old, new in zip(before, session.run(tf1.trainable_variables())):
+            np.testing.assert_array_equal(old, new)
+
+
+def test_dropout_only_in_training():
+    features = ragged_features(np.random.default_rng(7), [20, 20])
+    params = dataclasses.replace(TINY, dropout=0.5)
+    assert (predict(features, params) == predict(features, TINY)).all()
+    with tf.Graph().as_default(), tf1.Session() as session:
+        constants = {key: tf.constant(value) for key, value in features.items()}
+        spec = model.model_fn(constants, tf.constant([0, 1]), TRAIN, params)
+        session.run(tf1.global_variables_initializer())
+        assert session.run(spec.loss) != session.run(spec.loss)
+
+
+def test_batch_norm_counts_no_padding():
+    features = ragged_features(np.random.default_rng(8), [3, 10, 6])
+    params = dataclasses.replace(TINY, batch_norm=True)
+    _, after, _ = train_step(features, [0, 1, 2], params)
+    rows = np.concatenate([d[:n] for d, (n, _) in zip(features["ink"], features["shape"])])
+    np.testing.assert_allclose(
+        after["batch_normalization/moving_mean"], 0.01 * rows.mean(axis=0), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        after["batch_normalization/moving_variance"], 0.99 + 0.01 * rows.var(axis=0), rtol=1e-4
+    )
+
+
+# ---- Through Estimator ----
+
+
+def dataset_fn(features, labels, batch_size):
+    return lambda: tf.data.Dataset.from_tensor_slices((features, labels)).batch(batch_size)
+
+
+def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
+    features = ragged_features(np.random.default_rng(9), [5, 8, 2, 9, 4, 7, 7])
+    labels = np.array([0, 1, 2, 0, 1, 2, 0])
+    estimator = tf.estimator.Estimator(model.model_fn, params=TINY, model_dir=str(tmp_path))
+    estimator.train(dataset_fn(features, labels, 7), steps=1)
+    predictions = list(estimator.predict(dataset_fn(features, labels, 3)))
+    probabilities = np.array([p["probabilities"] for p in predictions])
+    logits = np.array([p["logits"] for p in predictions])
+    np.testing.assert_allclose(
+        probabilities, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rtol=1e-5
+    )
+    for batch_size in (1, 3, 7):
+        result = estimator.evaluate(dataset_fn(features, labels, batch_size))
+        assert result["drawings"] == 7
+        assert result["loss"] == pytest.approx(
+            -np.log(probabilities[np.arange(7), labels]).mean(), rel=1e-5
+        )
+        assert result["accuracy"] == pytest.approx((logits.argmax(axis=1) == labels).mean())
+
+
+def test_checkpoint_of_one_kernel_resumes_with_another(tmp_path):
+    features = ragged_features(np.random.default_rng(10), [5, 8, 2])
+    labels = np.array([0, 1, 2])
+
+    def estimator(cell_type):
+        params = dataclasses.replace(TINY, cell_type=cell_type, learning_rate=0.01)
+        return tf.estimator.Estimator(model.model_fn, params=params, model_dir=str(tmp_path))
+
+    estimator("lstm").train(dataset_fn(features, labels, 3), steps=1)
+    losses = [
+        estimator(cell_type).evaluate(dataset_fn(features, labels, 3))["loss"]
+        for cell_type in model.CELL_TYPES
+    ]
+    assert losses == pytest.approx([losses[0]] * len(losses), rel=1e-6)
+    estimator("block_lstm").train(dataset_fn(features, labels, 3), steps=1)
+    assert tf.train.load_variable(str(tmp_path), "global_step") == 2
+
+
+@pytest.mark.parametrize("cell_type", ["lstm", "block_lstm"])
+@pytest.mark.parametrize("batch_size", [1, 50, 313])
+def test_the_tutorials_checkpoint_gives_its_logits(quickdraw_data, tmp_path, cell_type, batch_size):
+    golden = np.load(quickdraw_data / "golden/logits.npz")
+    count = 40 if batch_size == 1 else len(golden["ink"])
+    lengths = golden["lengths"][:count].astype(np.int64)
+    features = {
+        "ink": golden["ink"][:count],
+        "shape": np.stack([lengths, np.full(count, 3)], axis=1),
+    }
+    estimator = tf.estimator.Estimator(
+        model.model_fn,
+        params=model.HParams(num_classes=42, cell_type=cell_type),
+        model_dir=str(tmp_path),
+    )
+    predictions = estimator.predict(
+        lambda: tf.data.Dataset.from_tensor_slices(features).batch(batch_size),
+        checkpoint_path=str(quickdraw_data / "golden/checkpoint/model.ckpt"),
+    )
+    logits = np.array([p["logits"] for p in predictions])
+    np.testing.assert_allclose(logits, golden["logits"][:count], atol=1e-4)
+
+
+# ---- Hyper-parameters ----
+
+
+def test_hparams_are_the_tutorials_by_default():
+    params = model.HParams(num_classes=345)
+    assert (params.num_layers, params.num_nodes) == (3, 128)
+    assert (params.num_conv, params.conv_len) == ((48, 64, 96), (5, 5, 3))
+    assert (params.learning_rate, params.gradient_clipping_norm) == (0.0001, 9.0)
+    assert (params.dropout, params.batch_norm) == (0.3, False)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"num_conv": (48, 64)}, "give one length for each"),
+        ({"conv_len": (5, 0, 3)}, "conv_len"),
+        ({"cell_type": "gru"}, "cell_type=gru: expected one of lstm, block_lstm"),
+        ({"num_layers": 0}, "num_layers=0"),
+        ({"num_nodes": -1}, "num_nodes=-1"),
+        ({"num_classes": 0}, "num_classes=0"),
+        ({"dropout": 1.0}, "dropout=1.0: expected a rate from 0 to below 1"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"gradient_clipping_norm": -1.0}, "gradient_clipping_norm=-1.0"),
+    ],
+)
+def test_wrong_hparams_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        dataclasses.replace(model.HParams(num_classes=3), **wrong)
+
+
+def test_hparams_survive_json():
+    assert model.HParams.from_json(TINY.to_json()) == TINY
+    with pytest.raises(ValueError, match="num_wings"):
+        model.HParams.from_json('{"num_classes": 3, "num_wings": 2}')
+    with pytest.raises(ValueError):
+        model.HParams.from_json("{")
