@@ -372,11 +372,11 @@ def _total(value: tf.Tensor) -> tuple[tf.Tensor, tf.Operation]:
 
 
 def variable_shapes(params: HParams) -> dict[str, list[int]]:
-    """Name and shape of each trainable variable, in the order of their making."""
+    """Name and shape of each of the network's variables, in the order of their making."""
     with tf.Graph().as_default():
         features = {"ink": tf.zeros([1, 1, 3]), "shape": tf.constant([[1, 3]], tf.int64)}
         model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
-        return {v.op.name: v.shape.as_list() for v in tf.compat.v1.trainable_variables()}
+        return {v.op.name: v.shape.as_list() for v in tf.compat.v1.global_variables()}
 
 
 # ---- Optimisation ----

@@ -182,7 +182,7 @@ def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
     """Which variables a checkpoint gives this network.
 
     Returns:
-      The names of the network's trainable variables that the checkpoint has in the same shape.
+      The names of the network's variables that the checkpoint has in the same shape.
       All of them, but for the last layer's where the classes are others.
 
     Raises:
@@ -343,16 +343,16 @@ def train(
     num_classes = len(classes)
     for flag, files in (("--training_data", training_files), ("--eval_data", eval_files)):
         input_pipeline.check_first_records(files, num_classes=num_classes, flag=flag)
-    prepare_model_dir(model_dir, params=params, classes=classes)
     checkpoint = tf.train.latest_checkpoint(model_dir)
     first_step = tf.train.load_variable(checkpoint, "global_step") if checkpoint else 0
     warm_start = None
     if warm_start_from and not checkpoint:
         names = check_warm_start(warm_start_from, params=params)
         warm_start = tf.estimator.WarmStartSettings(
-            warm_start_from, vars_to_warm_start=[f"^{name}$" for name in names]
+            warm_start_from, vars_to_warm_start=[f"^{name}:0$" for name in names]
         )
         print(f"Starting from {warm_start_from}: {len(names)} variables", flush=True)
+    prepare_model_dir(model_dir, params=params, classes=classes)
     estimator = tf.estimator.Estimator(
         model.model_fn,
         params=params,

@@ -1,0 +1,291 @@
+import dataclasses
+import os
+import re
+import signal
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import random_records, run_program, start_program, write_records
+
+import input_pipeline
+import model
+import train_model
+
+CLASSES = ["ant", "bee", "cat"]
+TINY = model.HParams(
+    num_classes=3, num_layers=1, num_nodes=4, num_conv=(4,), conv_len=(3,), learning_rate=0.01
+)
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for i in range(2):
+        write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
+        write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
+    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
+    return folder
+
+
+def train(data, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
+    arguments = {
+        "training_files": sorted(map(str, data.glob("training.tfrecord-*"))),
+        "eval_files": sorted(map(str, data.glob("eval.tfrecord-*"))),
+        "batch_size": 4,
+        "save_checkpoints_steps": 3,
+        "keep_checkpoint_max": 5,
+        "eval_throttle_secs": 0,
+        "seed": 0,
+    }
+    return train_model.train(
+        classes=classes, params=params, model_dir=str(model_dir), steps=steps,
+        **{**arguments, **changes},
+    )  # fmt: skip
+
+
+def global_step(model_dir) -> int:
+    return tf.train.load_variable(str(model_dir), "global_step")
+
+
+def summaries(folder) -> dict[str, list[int]]:
+    """Steps of each summary, by tag."""
+    steps = {}
+    for path in sorted(folder.glob("events.*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                steps.setdefault(value.tag, []).append(event.step)
+    return steps
+
+
+def test_trains_evaluates_everything_and_resumes(data, tmp_path, capsys):
+    result = train(data, tmp_path / "m")
+    assert result["global_step"] == 6
+    assert result["drawings"] == 18
+    again = train(data, tmp_path / "m")  # nothing left to train
+    assert again["loss"] == pytest.approx(result["loss"], rel=1e-6)
+    assert "has done 6 steps already" in capsys.readouterr().out
+    assert train(data, tmp_path / "m", steps=8)["global_step"] == 8
+
+
+def test_training_repeats_with_the_seed_and_resuming_goes_on(data, tmp_path):
+    first = train(data, tmp_path / "a")
+    assert train(data, tmp_path / "b")["loss"] == pytest.approx(first["loss"], rel=1e-5)
+    assert train(data, tmp_path / "c", seed=1)["loss"] != pytest.approx(first["loss"], rel=1e-5)
+
+
+def test_learns_what_can_be_learnt(tmp_path):
+    # Classes that differ in the number of pen-ups alone.
+    records = []
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        ink = rng.normal(scale=0.1, size=(12, 3)).astype(np.float32)
+        ink[:, 2] = 0
+        ink[: 4 * (i % 3), 2] = 1
+        records.append(input_pipeline.encode_record(ink.tobytes(), i % 3))
+    write_records(tmp_path / "training.tfrecord-0", records[:90])
+    write_records(tmp_path / "eval.tfrecord-0", records[90:])
+    params = dataclasses.replace(TINY, num_nodes=8, dropout=0.0, learning_rate=0.02)
+    result = train(tmp_path, tmp_path / "m", params=params, steps=120, save_checkpoints_steps=120)
+    assert result["accuracy"] > 0.9
+
+
+def test_summaries_show_what_the_design_lists(data, tmp_path):
+    train(data, tmp_path / "m")
+    tags = summaries(tmp_path / "m")
+    kernel = "rnn_classification/cell_0/bidirectional_rnn/fw/basic_lstm_cell/kernel"
+    for tag in (
+        "loss",
+        "accuracy",
+        "learning_rate",
+        "global_norm/gradient_norm",
+        "global_norm/clipped_gradient_norm",
+        "gradient_norm/dense/bias",
+        f"gradient_norm/{kernel}",
+        f"gradients/{kernel}",
+        "gradients/conv1d_0/kernel",
+    ):
+        assert tags[tag], tag
+    evaluated = summaries(tmp_path / "m" / "eval")
+    assert evaluated["accuracy"] == evaluated["loss"] == [3, 6]
+
+
+def test_keeps_as_many_checkpoints_as_asked(data, tmp_path):
+    train(data, tmp_path / "m", steps=10, save_checkpoints_steps=2, keep_checkpoint_max=2)
+    assert len(list((tmp_path / "m").glob("model.ckpt-*.index"))) == 2
+
+
+def test_model_dir_describes_itself(data, tmp_path):
+    train(data, tmp_path / "m")
+    text = (tmp_path / "m/hparams.json").read_text()
+    assert model.HParams.from_json(text) == TINY
+    assert input_pipeline.read_classes(str(tmp_path / "m/classes.txt")) == CLASSES
+
+
+def test_resuming_with_other_settings_is_refused(data, tmp_path):
+    train(data, tmp_path / "m", steps=3)
+    with pytest.raises(ValueError, match=r"num_nodes=4 \(now 5\), dropout=0.3 \(now 0.1\)"):
+        train(data, tmp_path / "m", params=dataclasses.replace(TINY, num_nodes=5, dropout=0.1))
+    with pytest.raises(ValueError, match="it also had 'cat'; it did not have 'dog'"):
+        train(data, tmp_path / "m", classes=["ant", "bee", "dog"])
+    with pytest.raises(ValueError, match="the order differs"):
+        train(data, tmp_path / "m", classes=["ant", "cat", "bee"])
+    assert global_step(tmp_path / "m") == 3
+
+
+def test_resuming_with_another_kernel_is_fine(data, tmp_path):
+    train(data, tmp_path / "m", steps=3, params=dataclasses.replace(TINY, cell_type="lstm"))
+    params = dataclasses.replace(TINY, cell_type="block_lstm")
+    assert train(data, tmp_path / "m", params=params)["global_step"] == 6
+
+
+def test_warm_start_takes_the_weights_and_counts_from_zero(data, tmp_path):
+    first = train(data, tmp_path / "a")
+    result = train(
+        data, tmp_path / "b", warm_start_from=str(tmp_path / "a"), steps=1,
+        params=dataclasses.replace(TINY, learning_rate=1e-12),
+    )  # fmt: skip
+    assert result["global_step"] == 1
+    assert result["loss"] == pytest.approx(first["loss"], rel=1e-5)
+
+
+def test_warm_start_with_other_classes_leaves_the_last_layer_new(data, tmp_path):
+    train(data, tmp_path / "a")
+    classes = [*CLASSES, "dog"]
+    train(
+        data, tmp_path / "b", warm_start_from=str(tmp_path / "a"), steps=1, classes=classes,
+        params=dataclasses.replace(TINY, num_classes=4, learning_rate=1e-12),
+    )  # fmt: skip
+    for name in ("conv1d_0/kernel", "dense/kernel"):
+        a, b = (tf.train.load_variable(str(tmp_path / folder), name) for folder in "ab")
+        assert (name == "dense/kernel") != (a.shape == b.shape and np.allclose(a, b))
+
+
+def test_warm_start_from_another_network_is_refused(data, tmp_path):
+    train(data, tmp_path / "a", steps=1)
+    with pytest.raises(ValueError, match=r"cell_0.* has shape \[8, 16\], this network's \[9, 20\]"):
+        train(
+            data, tmp_path / "b", warm_start_from=str(tmp_path / "a"),
+            params=dataclasses.replace(TINY, num_nodes=5),
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="--warm_start_from=nowhere: no checkpoint there"):
+        train(data, tmp_path / "b", warm_start_from="nowhere")
+
+
+def test_warm_start_from_the_tutorials_checkpoint(quickdraw_data):
+    checkpoint = str(quickdraw_data / "golden/checkpoint/model.ckpt")
+    names = train_model.check_warm_start(checkpoint, params=model.HParams(num_classes=42))
+    assert len(names) == 20
+    other = train_model.check_warm_start(checkpoint, params=model.HParams(num_classes=10))
+    assert set(names) - set(other) == {"dense/kernel", "dense/bias"}
+
+
+def test_diverging_training_says_so_and_keeps_the_last_checkpoint(data, tmp_path):
+    params = dataclasses.replace(TINY, learning_rate=1e38, gradient_clipping_norm=0.0)
+    with pytest.raises(ValueError, match="training diverged after step .* Lower --learning_rate"):
+        train(data, tmp_path / "m", params=params, steps=50, save_checkpoints_steps=50)
+    assert global_step(tmp_path / "m") == 0
+
+
+@pytest.mark.parametrize("split", ["training", "eval"])
+@pytest.mark.parametrize("damage", ["cut", "class_index"])
+def test_bad_record_is_named(data, tmp_path, split, damage):
+    path = data / f"{split}.tfrecord-00001-of-00002"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-5])
+        problem = "cannot be read after record"
+    else:
+        bad = random_records(1, num_classes=1)[0].replace(b"class_index", b"klasse_indx")
+        write_records(path, [*random_records(5), bad])
+        problem = "record 6: has no class_index"
+    with pytest.raises(ValueError, match=f"{path.name}.*{problem}"):
+        train(data, tmp_path / "m")
+
+
+def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
+    with pytest.raises(
+        ValueError, match="record 1: has class_index [12], but the class list has 1"
+    ):
+        train(
+            data, tmp_path / "m", classes=["ant"], params=dataclasses.replace(TINY, num_classes=1)
+        )
+    assert not (tmp_path / "m").exists()
+
+
+# ---- As a user runs it ----
+
+
+def program_args(data, **flags) -> list[str]:
+    defaults = {
+        "training_data": f"{data}/training.tfrecord-?????-of-?????",
+        "eval_data": f"{data}/eval.tfrecord-?????-of-?????",
+        "classes_file": f"{data}/training.tfrecord.classes",
+    }
+    return ["train_model.py", *(f"--{k}={v}" for k, v in {**defaults, **flags}.items())]
+
+
+SMALL = {"num_layers": 1, "num_nodes": 4, "num_conv": "[4, 5]", "conv_len": "3,3"}
+
+
+def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
+    done = run_program(*program_args(data, **SMALL, steps=3), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    model_dir = re.search(r"Model: +(\S+)", done.stdout)[1]
+    assert global_step(tmp_path / model_dir) == 3
+    assert f"tensorboard --logdir={model_dir}" in done.stdout
+    assert "num_conv=4,5" in done.stdout and "Parameters: " in done.stdout
+    assert re.search(r"^step 3/3  loss \d+\.\d{4}  [\d,]+ drawings/s  0 s left$", done.stdout, re.M)
+    assert re.search(r"^evaluation at step 3: accuracy .*18 drawings$", done.stdout, re.M)
+    assert done.stderr == ""  # nothing of TensorFlow's
+
+
+def test_verbosity_lets_tensorflow_speak(data, tmp_path):
+    done = run_program(*program_args(data, **SMALL, steps=1, verbosity=0), cwd=tmp_path)
+    assert "Saving checkpoints for 0 into" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ({"training_data": "nowhere/*"}, "--training_data=nowhere/* matches no file"),
+        ({"classes_file": "nowhere"}, "nowhere: no such class list"),
+        ({"num_conv": "[4, 5"[1:] + ",6"}, "give one length for each number of filters"),
+        ({"num_conv": "[4, x]"}, "expected integers such as 48,64,96"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"cell_type": "gru"}, "cell_type"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_program_refuses_without_a_traceback(data, tmp_path, flags, message):
+    done = run_program(*program_args(data, **{**SMALL, **flags}), cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def wait_for_line(process, text: str) -> None:
+    for line in process.stdout:
+        if text in line:
+            return
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_training_goes_on(data, tmp_path, number):
+    flags = {**SMALL, "model_dir": tmp_path / "m", "save_checkpoints_steps": 20}
+    process = start_program(*program_args(data, **flags, steps=1000000, eval_throttle_secs=10000))
+    wait_for_line(process, "step 1/")
+    os.kill(process.pid, number)
+    output = process.communicate(timeout=60)[0]
+    assert "Traceback" not in output
+    stopped_at = global_step(tmp_path / "m")
+    if number == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+        assert stopped_at % 20 == 0
+    else:
+        assert process.returncode == 128 + number
+        assert stopped_at >= 1
+        assert f"--model_dir={tmp_path}/m goes on from here" in output
+    done = run_program(*program_args(data, **flags, steps=stopped_at + 2))
+    assert done.returncode == 0, done.stderr
+    assert global_step(tmp_path / "m") == stopped_at + 2
