@@ -372,7 +372,9 @@ def train(
     try:
         if first_step >= steps:
             print(f"{model_dir} has done {first_step:,} steps already: evaluating")
-            return estimator.evaluate(eval_fn, hooks=[StopHook(save_to=None)])
+            result = estimator.evaluate(eval_fn, hooks=[StopHook(save_to=None)])
+            print_evaluation(result)
+            return result
         result, _ = tf.estimator.train_and_evaluate(
             estimator,
             tf.estimator.TrainSpec(
@@ -431,7 +433,7 @@ def main() -> int | None:
     print(f"Settings:   {', '.join(f'{k}={_flag_value(v)}' for k, v in settings.items())}")
     StopHook.install()
     try:
-        result = train(
+        train(
             training_files=training_files,
             eval_files=eval_files,
             classes=classes,
@@ -448,8 +450,6 @@ def main() -> int | None:
     except Stopped:
         print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
         return 128 + StopHook.signal_number
-    print()
-    print_evaluation(result)
     print(f"Checkpoints: {model_dir}")
     print(f"Look at it:  tensorboard --logdir={model_dir}")
     return None
