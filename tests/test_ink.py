@@ -205,12 +205,15 @@ def test_simplify_keeps_a_dot_as_two_points_and_scales_it_with_the_rest():
     ]
 
 
+def load_ndjson(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
 def test_simplify_reproduces_the_published_drawings(quickdraw_data):
     same = total = 0
     for path in sorted((quickdraw_data / "quickdraw/raw").glob("*.ndjson"))[::10]:
-        raw = {d["key_id"]: d["drawing"] for d in map(json.loads, path.open())}
-        published = map(json.loads, (quickdraw_data / "quickdraw/simplified" / path.name).open())
-        for drawing in published:
+        raw = {d["key_id"]: d["drawing"] for d in load_ndjson(path)}
+        for drawing in load_ndjson(quickdraw_data / "quickdraw/simplified" / path.name):
             if drawing["key_id"] in raw:
                 same += ink.simplify(raw[drawing["key_id"]]) == drawing["drawing"]
                 total += 1
