@@ -27,23 +27,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 
 import tensorflow as tf
 
-# How the recurrence is computed; never what is stored.
-CELL_TYPES = ("lstm", "block_lstm")
-
-# Added to the forget gate's bias, so that a new cell remembers: Jozefowicz et al., "An
-# Empirical Exploration of Recurrent Network Architectures", 2015.
-FORGET_BIAS = 1.0
+import lstm
 
 # Of batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
 BATCH_NORM_EPSILON = 1e-3
-
-# [T, B, inputs], kernel, bias -> [T, B, N]
-Recurrence = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +46,7 @@ class HParams:
     num_nodes: int = 128  # of an LSTM layer in one direction
     num_conv: tuple[int, ...] = (48, 64, 96)  # filters of each convolution
     conv_len: tuple[int, ...] = (5, 5, 3)  # and their lengths, in points of the ink
-    cell_type: str = "block_lstm"  # a kernel of CELL_TYPES, all over the same variables
+    cell_type: str = "auto"  # one of lstm.CELL_TYPES, all over the same variables
     batch_norm: bool = False  # before each convolution
     dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
     learning_rate: float = 1e-4  # of Adam
@@ -75,7 +66,9 @@ class HParams:
                 f"conv_len={list(self.conv_len)} names {len(self.conv_len)}; give one length "
                 "for each number of filters"
             )
-        self._check(self.cell_type in CELL_TYPES, "cell_type", f"one of {', '.join(CELL_TYPES)}")
+        self._check(
+            self.cell_type in lstm.CELL_TYPES, "cell_type", f"one of {', '.join(lstm.CELL_TYPES)}"
+        )
         self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
         self._check(self.learning_rate > 0, "learning_rate", "above 0")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
@@ -174,76 +167,20 @@ def lstm_layers(
         if layer > 0:
             inputs = dropout(inputs, params.dropout, training=training)
         with tf.compat.v1.variable_scope(f"rnn_classification/cell_{layer}/bidirectional_rnn"):
-            inputs = _bidirectional(inputs, lengths, params=params)
+            inputs = lstm.bidirectional_lstm(
+                inputs,
+                lengths,
+                _lstm_weights("fw", inputs.shape[-1], params.num_nodes),
+                _lstm_weights("bw", inputs.shape[-1], params.num_nodes),
+                cell_type=params.cell_type,
+                training=training,
+            )
     return inputs
 
 
-def _bidirectional(inputs: tf.Tensor, lengths: tf.Tensor, *, params: HParams) -> tf.Tensor:
-    recurrence = {"lstm": lstm_step_by_step, "block_lstm": lstm_block}[params.cell_type]
-    weights = []
-    for direction in ("fw", "bw"):
-        with tf.compat.v1.variable_scope(f"{direction}/basic_lstm_cell"):
-            rows = inputs.shape[-1] + params.num_nodes
-            weights.append((_kernel([rows, 4 * params.num_nodes]), _bias([4 * params.num_nodes])))
-
-    def reverse(x: tf.Tensor) -> tf.Tensor:
-        """Turns round each drawing's own time steps; padding stays at the end."""
-        return tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
-
-    forward = recurrence(inputs, *weights[0])
-    backward = reverse(recurrence(reverse(inputs), *weights[1]))
-    return tf.concat([forward, backward], axis=-1)  # [T, B, 2N]
-
-
-def lstm_step_by_step(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """The recurrence as the formulas have it: the reference for the other kernels.
-
-    Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, with forget gates (Gers et
-    al., 2000):
-
-        i, g, f, o = [x(t), h(t-1)] kernel + bias
-        c(t) = sigmoid(f + 1) c(t-1) + sigmoid(i) tanh(g)
-        h(t) = sigmoid(o) tanh(c(t))
-
-    Args:
-      inputs: float32 [T, B, C].
-      kernel: float32 [C + N, 4N].
-      bias: float32 [4N].
-
-    Returns:
-      h, float32 [T, B, N], from a state of zeros.
-    """
-
-    def step(state: tuple[tf.Tensor, tf.Tensor], x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        cell, hidden = state
-        gates = tf.matmul(tf.concat([x, hidden], axis=1), kernel) + bias  # [B, 4N]
-        i, g, f, o = tf.split(gates, 4, axis=1)
-        cell = tf.sigmoid(f + FORGET_BIAS) * cell + tf.sigmoid(i) * tf.tanh(g)
-        return cell, tf.sigmoid(o) * tf.tanh(cell)
-
-    zeros = tf.zeros([tf.shape(inputs)[1], bias.shape[0] // 4])
-    return tf.scan(step, inputs, initializer=(zeros, zeros))[1]
-
-
-def lstm_block(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """All time steps in one operation: `lstm_step_by_step` to the last bit, and faster."""
-    num_nodes = bias.shape[0] // 4
-    state = tf.zeros([tf.shape(inputs)[1], num_nodes])
-    no_peephole = tf.zeros([num_nodes])
-    return tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
-        x=inputs,
-        cs_prev=state,
-        h_prev=state,
-        w=kernel,
-        wci=no_peephole,
-        wcf=no_peephole,
-        wco=no_peephole,
-        b=bias,
-        forget_bias=FORGET_BIAS,
-        cell_clip=-1.0,  # none
-        use_peephole=False,
-    ).h
+def _lstm_weights(direction: str, channels: int, num_nodes: int) -> lstm.Weights:
+    with tf.compat.v1.variable_scope(f"{direction}/basic_lstm_cell"):
+        return _kernel([channels + num_nodes, 4 * num_nodes]), _bias([4 * num_nodes])
 
 
 def dropout(x: tf.Tensor, rate: float, *, training: bool) -> tf.Tensor:

@@ -21,6 +21,7 @@ import tensorflow as tf
 from absl import flags
 
 import input_pipeline
+import lstm
 import model
 
 
@@ -68,8 +69,8 @@ _NUM_NODES = flags.DEFINE_integer(
 _NUM_CONV = _define_integers("num_conv", _HPARAMS["num_conv"], "Filters of each convolution.")
 _CONV_LEN = _define_integers("conv_len", _HPARAMS["conv_len"], "Filter length of each.")
 _CELL_TYPE = flags.DEFINE_enum(
-    "cell_type", _HPARAMS["cell_type"], model.CELL_TYPES,
-    "How the LSTM is computed; checkpoints are the same.",
+    "cell_type", _HPARAMS["cell_type"], lstm.CELL_TYPES,
+    "How the LSTM is computed; checkpoints are the same. auto: cudnn_lstm on GPUs or block_lstm.",
 )  # fmt: skip
 _BATCH_NORM = flags.DEFINE_boolean(
     "batch_norm", _HPARAMS["batch_norm"], "Whether to normalise batches before convolutions."
