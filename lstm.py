@@ -13,6 +13,8 @@ gates (Gers et al., 2000):
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 # `auto` is cudnn_lstm where TensorFlow sees a GPU, and block_lstm elsewhere.
@@ -70,12 +72,31 @@ def bidirectional_lstm(
         return _cudnn_lstm(inputs, lengths, forward, backward, training=training)
     recurrence = {"lstm": step_by_step_lstm, "block_lstm": block_lstm}[kernel]
 
-    def reverse(x: tf.Tensor) -> tf.Tensor:
-        """Turns round each sequence's own steps; padding stays at the end."""
-        return tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
-
+    reverse = _reversal(lengths, num_steps=tf.shape(inputs)[0])
     outputs = recurrence(inputs, *forward), reverse(recurrence(reverse(inputs), *backward))
     return tf.concat(outputs, axis=-1)
+
+
+def _reversal(lengths: tf.Tensor, *, num_steps: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that turns round each sequence's own steps; padding stays at the end.
+
+    As `tf.reverse_sequence` does, but by copying whole rows, in half the time; it is its own
+    gradient.
+    """
+    batch = tf.size(lengths, out_type=tf.int64)
+    t = tf.range(tf.cast(num_steps, tf.int64))[:, tf.newaxis]  # [T, 1]
+    source = tf.where(t < lengths, lengths - 1 - t, t)  # [T, B]
+    rows = tf.reshape(source * batch + tf.range(batch), [-1])
+
+    @tf.custom_gradient
+    def reverse(x: tf.Tensor):
+        flat = tf.reshape(x, [-1, x.shape[-1]])
+        return tf.reshape(tf.gather(flat, rows), tf.shape(x)), reverse
+
+    def keep_shape(x: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(reverse(x), x.shape)
+
+    return keep_shape
 
 
 def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
@@ -162,22 +183,26 @@ def _block_lstm_gradient(
     def previous(states: tf.Tensor) -> tf.Tensor:
         return tf.concat([zeros[tf.newaxis], states[:-1]], axis=0)
 
-    per_step = [
-        tf.TensorArray(tf.float32, num_steps).unstack(values)
-        for values in (
-            hidden_gradient, previous(block.cs), block.i, block.f, block.o, block.ci, block.co,
-        )
-    ]  # fmt: skip
+    cs_before = previous(block.cs)
 
     def step(t, cell_gradient, gates_gradient, all_gates_gradients):
-        dh, cs_prev, i, f, o, ci, co = (values.read(t) for values in per_step)
-        dh += tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
+        begin = tf.reshape(t, [1])
+
+        def now(values: tf.Tensor) -> tf.Tensor:
+            """values[t], [B, N], which shares the memory of values, as a TensorArray would not."""
+            return tf.raw_ops.StridedSlice(
+                input=values, begin=begin, end=begin + 1, strides=[1], shrink_axis_mask=1
+            )
+
+        dh = now(hidden_gradient) + tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
+        cs_prev = now(cs_before)
         # Of a single step, without the products by the kernel. Without peepholes it does not
         # look at the cell (cs), and of the inputs and the kernel only at the shapes.
         cell = tf.raw_ops.LSTMBlockCellGrad(
             x=no_inputs, cs_prev=cs_prev, h_prev=cs_prev, w=hidden_kernel, wci=no_peephole,
-            wcf=no_peephole, wco=no_peephole, b=bias, i=i, cs=cs_prev, f=f, o=o, ci=ci, co=co,
-            cs_grad=cell_gradient, h_grad=dh, use_peephole=False,
+            wcf=no_peephole, wco=no_peephole, b=bias, i=now(block.i), cs=cs_prev, f=now(block.f),
+            o=now(block.o), ci=now(block.ci), co=now(block.co), cs_grad=cell_gradient, h_grad=dh,
+            use_peephole=False,
         )  # fmt: skip
         return t - 1, cell.cs_prev_grad, cell.dicfo, all_gates_gradients.write(t, cell.dicfo)
 
@@ -198,7 +223,8 @@ def _block_lstm_gradient(
     return (
         tf.reshape(tf.matmul(gates_gradient, input_kernel, transpose_b=True), tf.shape(inputs)),
         tf.matmul(seen, gates_gradient, transpose_a=True),
-        tf.reduce_sum(gates_gradient, axis=0),
+        # The sum over all rows, as a product: TensorFlow's sum takes several times as long.
+        tf.matmul(tf.ones([1, tf.shape(gates_gradient)[0]]), gates_gradient)[0],
     )
 
 
