@@ -27,10 +27,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import tensorflow as tf
 
 import lstm
+
+# x, y and pen-up.
+INK_CHANNELS = 3
+
+SCHEDULES = ("constant", "cosine")
 
 # Of batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
@@ -49,8 +55,12 @@ class HParams:
     cell_type: str = "auto"  # one of lstm.CELL_TYPES, all over the same variables
     batch_norm: bool = False  # before each convolution
     dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
-    learning_rate: float = 1e-4  # of Adam
+    learning_rate: float = 1e-4  # of Adam; the highest, where a schedule changes it
+    learning_rate_schedule: str = "constant"  # or cosine: linear warm-up, then down to zero
+    warmup_steps: int = 200  # of cosine
+    decay_steps: int = 0  # of cosine: the step at which the learning rate is zero
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
+    mixed_precision: bool = False  # half-precision products, on GPUs
 
     def __post_init__(self):
         for name in ("num_conv", "conv_len"):
@@ -71,6 +81,14 @@ class HParams:
         )
         self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
         self._check(self.learning_rate > 0, "learning_rate", "above 0")
+        self._check(
+            self.learning_rate_schedule in SCHEDULES,
+            "learning_rate_schedule",
+            f"one of {', '.join(SCHEDULES)}",
+        )
+        self._check(self.warmup_steps >= 0, "warmup_steps", "0 or above")
+        if self.learning_rate_schedule == "cosine":
+            self._check(self.decay_steps >= 1, "decay_steps", "the number of steps, with cosine")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
 
     def to_json(self) -> str:
@@ -247,7 +265,7 @@ def model_fn(
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == tf.estimator.ModeKeys.TRAIN
-    ink = tf.ensure_shape(features["ink"], [None, None, 3])
+    ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
     lengths = features["shape"][:, 0]
     embedding = embed(ink, lengths, params=params, training=training)
     logits = classify(embedding, num_classes=params.num_classes)
@@ -326,12 +344,15 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
       tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
     """
     global_step = tf.compat.v1.train.get_or_create_global_step()
-    learning_rate = tf.constant(params.learning_rate)
+    learning_rate = scheduled_learning_rate(global_step, params=params)
     optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+    if params.mixed_precision:
+        optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
     gradients, variables = zip(*optimizer.compute_gradients(loss))
     norm = tf.linalg.global_norm(gradients)
-    # A loss is only seen to be NaN one step after the variables are: by then they may be saved.
-    norm = tf.debugging.check_numerics(norm, NOT_FINITE)
+    if not params.mixed_precision:  # which skips steps whose gradients leave half precision
+        # A loss is only seen to be NaN one step after the variables are: they may be saved then.
+        norm = tf.debugging.check_numerics(norm, NOT_FINITE)
     clipped = gradients
     if params.gradient_clipping_norm:
         clipped, _ = tf.clip_by_global_norm(gradients, params.gradient_clipping_norm, use_norm=norm)
@@ -347,6 +368,23 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
     updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
     with tf.control_dependencies([norm, *updates]):
         return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+
+
+def scheduled_learning_rate(global_step: tf.Tensor, *, params: HParams) -> tf.Tensor:
+    """The learning rate of a step, float32 [].
+
+    `cosine` rises linearly over `warmup_steps`, then falls as half a cosine wave to zero at
+    `decay_steps`: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm
+    Restarts", 2017, without the restarts.
+    """
+    if params.learning_rate_schedule == "constant":
+        return tf.constant(params.learning_rate)
+    step = tf.cast(global_step, tf.float32)
+    warmup = float(min(params.warmup_steps, params.decay_steps))
+    rising = (step + 1) / max(warmup, 1.0)
+    share = tf.clip_by_value((step - warmup) / max(params.decay_steps - warmup, 1.0), 0.0, 1.0)
+    falling = 0.5 * (1 + tf.cos(math.pi * share))
+    return params.learning_rate * tf.where(step < warmup, rising, falling)
 
 
 # What a step says when a gradient is NaN or infinite.

@@ -75,7 +75,19 @@ _CELL_TYPE = flags.DEFINE_enum(
 _BATCH_NORM = flags.DEFINE_boolean(
     "batch_norm", _HPARAMS["batch_norm"], "Whether to normalise batches before convolutions."
 )
-_LEARNING_RATE = flags.DEFINE_float("learning_rate", _HPARAMS["learning_rate"], "Of Adam.")
+_LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", _HPARAMS["learning_rate"], "Of Adam; with a schedule, the highest."
+)
+_LEARNING_RATE_SCHEDULE = flags.DEFINE_enum(
+    "learning_rate_schedule", _HPARAMS["learning_rate_schedule"], model.SCHEDULES,
+    "cosine: linear warm-up, then as a cosine wave to zero at the last of --steps.",
+)  # fmt: skip
+_WARMUP_STEPS = flags.DEFINE_integer(
+    "warmup_steps", _HPARAMS["warmup_steps"], "Of the cosine schedule.", lower_bound=0
+)
+_MIXED_PRECISION = flags.DEFINE_boolean(
+    "mixed_precision", _HPARAMS["mixed_precision"], "Half-precision products; needs a GPU."
+)
 _GRADIENT_CLIPPING_NORM = flags.DEFINE_float(
     "gradient_clipping_norm", _HPARAMS["gradient_clipping_norm"],
     "Bound of the gradients' global norm; 0 for none.",
@@ -109,8 +121,8 @@ PROGRESS_SECONDS = 10.0
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
 
-# Hyper-parameters that a run may change when it resumes: they change no variable and no result.
-FREE_HPARAMS = ("cell_type",)
+# Hyper-parameters that a run may change when it resumes: how the same network is computed.
+FREE_HPARAMS = ("cell_type", "mixed_precision")
 
 # What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
 READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
@@ -418,7 +430,13 @@ def _diverged(step: int, model_dir: str) -> str:
 def hparams_from_flags(num_classes: int) -> model.HParams:
     """The flags that are called as the hyper-parameters are."""
     values = {name: flags.FLAGS[name].value for name in _HPARAMS if name in flags.FLAGS}
-    return model.HParams(num_classes=num_classes, **values)
+    if _LEARNING_RATE_SCHEDULE.value == "cosine":
+        values["decay_steps"] = _STEPS.value
+    params = model.HParams(num_classes=num_classes, **values)
+    lstm.choose_kernel(params.cell_type)
+    if params.mixed_precision and not tf.config.list_physical_devices("GPU"):
+        raise ValueError("--mixed_precision needs a GPU, and TensorFlow sees none here")
+    return params
 
 
 def main() -> int | None:

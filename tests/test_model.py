@@ -197,6 +197,29 @@ def test_a_step_is_adams():
     assert moved[1] > 0  # no drawing is of class 1: its bias falls
 
 
+def test_cosine_schedule_rises_and_falls_to_zero():
+    params = model.HParams(
+        num_classes=3, learning_rate=0.5, learning_rate_schedule="cosine", warmup_steps=4,
+        decay_steps=12,
+    )  # fmt: skip
+    with tf.Graph().as_default(), tf1.Session() as session:
+        step = tf1.placeholder(tf.int64, [])
+        rate = model.scheduled_learning_rate(step, params=params)
+        rates = [session.run(rate, {step: i}) for i in (0, 1, 3, 4, 6, 8, 10, 12, 99)]
+    half = np.cos(np.pi / 4) / 2
+    expected = [1 / 4, 2 / 4, 1, 1, 0.5 + half, 0.5, 0.5 - half, 0, 0]
+    np.testing.assert_allclose(rates, 0.5 * np.array(expected), atol=1e-6)
+
+
+def test_mixed_precision_trains_the_same_variables():
+    features = ragged_features(np.random.default_rng(4), [5, 8])
+    before, after, _ = train_step(
+        features, [0, 2], dataclasses.replace(TINY, mixed_precision=True, learning_rate=0.01)
+    )
+    tf1.mixed_precision.disable_mixed_precision_graph_rewrite()
+    np.testing.assert_allclose(np.abs(before["dense/bias"] - after["dense/bias"]), 0.01, rtol=1e-3)
+
+
 def test_gradients_are_clipped_by_their_global_norm():
     features = ragged_features(np.random.default_rng(5), [5, 8])
     for bound in (1e-3, 1e3, 0.0):
@@ -332,6 +355,8 @@ def test_hparams_are_the_tutorials_by_default():
         ({"num_conv": (48, 64)}, "give one length for each"),
         ({"conv_len": (5, 0, 3)}, "conv_len"),
         ({"cell_type": "gru"}, "cell_type=gru: expected one of auto, lstm, block_lstm"),
+        ({"learning_rate_schedule": "cosine"}, "decay_steps=0"),
+        ({"learning_rate_schedule": "linear"}, "learning_rate_schedule=linear"),
         ({"num_layers": 0}, "num_layers=0"),
         ({"num_nodes": -1}, "num_nodes=-1"),
         ({"num_classes": 0}, "num_classes=0"),

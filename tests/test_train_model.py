@@ -254,6 +254,8 @@ def test_verbosity_lets_tensorflow_speak(data, tmp_path):
         ({"num_conv": "[4, x]"}, "expected integers such as 48,64,96"),
         ({"batch_size": 0}, "batch_size"),
         ({"cell_type": "gru"}, "cell_type"),
+        ({"cell_type": "cudnn_lstm"}, "needs a GPU, and TensorFlow sees none here; block_lstm"),
+        ({"mixed_precision": True}, "--mixed_precision needs a GPU"),
         ({"nonsense": 1}, "nonsense"),
     ],
 )

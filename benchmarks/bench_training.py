@@ -1,0 +1,214 @@
+r"""How fast is a training step, for each kernel, batch size and way of batching?
+
+    python benchmarks/bench_training.py \
+        --training_data="rnn_tutorial_data/training.tfrecord-?????-of-?????" \
+        --classes_file=rnn_tutorial_data/training.tfrecord.classes
+
+Prints drawings a second, and the share of the machine's own matrix-multiply rate that the true
+arithmetic (without padding) achieves; all settings take turns, and the median of the rounds
+counts. Where PyTorch is installed, the same network is trained with its nn.LSTM on the same
+batches.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+import tutorial_input  # noqa: E402
+from absl import flags  # noqa: E402
+
+import console  # noqa: E402  (before TensorFlow)
+import input_pipeline  # noqa: E402
+import model  # noqa: E402
+
+_TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
+_CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)
+_SECONDS = flags.DEFINE_float("seconds", 6.0, "Time for each setting and round.")
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")
+_BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["8", "64", "256"], "Batch sizes.")
+
+# (cell type, batching): what the tutorial does, ours at every size.
+SETTINGS = (
+    ("lstm", "random"),
+    ("lstm", "sorted"),
+    ("block_lstm", "random"),
+    ("block_lstm", "sorted"),
+)
+
+# The tutorial's million would take this machine's memory before the first step.
+SHUFFLE_RECORDS = 8192
+
+# Side of the square matrices whose product measures the machine.
+MATRIX_SIZE = 2048
+
+tf1 = tf.compat.v1
+
+
+def flops_per_point(params: model.HParams) -> float:
+    """Multiplications and additions of a training step for each row of ink.
+
+    Two for each weight forward, and twice that backward (by inputs and by weights).
+    """
+    channels = (model.INK_CHANNELS, *params.num_conv)
+    weights = sum(a * b * n for a, b, n in zip(channels, channels[1:], params.conv_len))
+    inputs = [channels[-1]] + [2 * params.num_nodes] * (params.num_layers - 1)
+    weights += sum(2 * (c + params.num_nodes) * 4 * params.num_nodes for c in inputs)
+    return 3 * 2 * weights
+
+
+def make_input_fn(batching: str, files: list[str], batch_size: int, num_classes: int):
+    if batching == "random":
+        return tutorial_input.input_fn(
+            files, batch_size=batch_size, shuffle_records=SHUFFLE_RECORDS
+        )
+    return input_pipeline.training_input_fn(
+        files, batch_size=batch_size, num_classes=num_classes, seed=0
+    )
+
+
+class TensorFlowTrainer:
+    """A training step of ours in a session of its own."""
+
+    def __init__(self, cell_type: str, input_fn, num_classes: int):
+        with tf.Graph().as_default() as graph:
+            features, labels = tf1.data.make_one_shot_iterator(input_fn()).get_next()
+            params = model.HParams(num_classes=num_classes, cell_type=cell_type)
+            spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
+            self._fetches = [spec.train_op, tf.reduce_sum(features["shape"][:, 0])]
+            self._session = tf1.Session(graph=graph)
+            self._session.run(tf1.global_variables_initializer())
+
+    def step(self) -> int:
+        """Returns the number of the batch's own points."""
+        return self._session.run(self._fetches)[1]
+
+
+class PyTorchTrainer:
+    """The same network by PyTorch's own layers, on batches read beforehand."""
+
+    def __init__(self, torch, batches: list, num_classes: int):
+        params = model.HParams(num_classes=num_classes)
+        channels = (model.INK_CHANNELS, *params.num_conv)
+        self._torch = torch
+        self._convolutions = torch.nn.ModuleList(
+            torch.nn.Conv1d(a, b, n, padding="same")
+            for a, b, n in zip(channels, channels[1:], params.conv_len)
+        )
+        self._lstm = torch.nn.LSTM(
+            channels[-1], params.num_nodes, params.num_layers,
+            dropout=params.dropout, bidirectional=True,
+        )  # fmt: skip
+        self._dense = torch.nn.Linear(2 * params.num_nodes, num_classes)
+        self._dropout = params.dropout
+        modules = torch.nn.ModuleList([self._convolutions, self._lstm, self._dense])
+        self._parameters = list(modules.parameters())
+        self._optimizer = torch.optim.Adam(self._parameters, lr=params.learning_rate)
+        self._clip = params.gradient_clipping_norm
+        self._batches = [
+            (torch.tensor(f["ink"]), torch.tensor(f["shape"][:, 0]), torch.tensor(labels))
+            for f, labels in batches
+        ]
+        self._next = 0
+
+    def step(self) -> int:
+        functional = self._torch.nn.functional
+        ink, lengths, labels = self._batches[self._next % len(self._batches)]
+        self._next += 1
+        mask = (self._torch.arange(ink.shape[1]) < lengths[:, None]).float()  # [B, T]
+        x = ink.transpose(1, 2)
+        for i, convolution in enumerate(self._convolutions):
+            x = convolution(functional.dropout(x, self._dropout) if i else x)
+        outputs, _ = self._lstm(x.permute(2, 0, 1))  # [T, B, 2N]
+        logits = self._dense((outputs * mask.t()[:, :, None]).sum(0))
+        loss = functional.cross_entropy(logits, labels)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._torch.nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        self._optimizer.step()
+        return int(lengths.sum())
+
+
+def read_batches(input_fn, count: int) -> list:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        batch = tf1.data.make_one_shot_iterator(input_fn()).get_next()
+        return [session.run(batch) for _ in range(count)]
+
+
+def measure(step, seconds: float) -> tuple[float, float]:
+    """Steps a second and points a second."""
+    step()
+    steps = points = 0
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        points += step()
+        steps += 1
+    elapsed = time.perf_counter() - started
+    return steps / elapsed, points / elapsed
+
+
+def matrix_multiply_rate() -> float:
+    """Operations a second of TensorFlow's own single-precision product."""
+    with tf.Graph().as_default(), tf1.Session() as session:
+        matrix = tf.Variable(tf.ones([MATRIX_SIZE, MATRIX_SIZE]))
+        product = tf.matmul(matrix, matrix).op
+        session.run(matrix.initializer)
+        rate, _ = measure(lambda: session.run(product) or 0, 1.0)
+    return rate * 2 * MATRIX_SIZE**3
+
+
+def make_trainers(files: list[str], num_classes: int) -> dict[tuple, object]:
+    """A trainer for each (kernel, batching, batch size)."""
+    trainers = {}
+    try:
+        import torch
+    except ImportError:
+        torch = None
+    for batch_size in map(int, _BATCH_SIZES.value):
+        for cell_type, batching in SETTINGS:
+            input_fn = make_input_fn(batching, files, batch_size, num_classes)
+            key = (cell_type, batching, batch_size)
+            trainers[key] = TensorFlowTrainer(cell_type, input_fn, num_classes)
+        for batching in ("random", "sorted") if torch else ():
+            input_fn = make_input_fn(batching, files, batch_size, num_classes)
+            batches = read_batches(input_fn, max(8, 2048 // batch_size))
+            key = ("PyTorch", batching, batch_size)
+            trainers[key] = PyTorchTrainer(torch, batches, num_classes)
+    return trainers
+
+
+def main() -> None:
+    tf1.disable_eager_execution()
+    files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
+    num_classes = len(input_pipeline.read_classes(_CLASSES_FILE.value))
+    trainers = make_trainers(files, num_classes)
+    flops = flops_per_point(model.HParams(num_classes=num_classes))
+    drawings = {key: [] for key in trainers}
+    shares = {key: [] for key in trainers}
+    rates = []
+    for _ in range(_ROUNDS.value):
+        for key, trainer in trainers.items():
+            rates.append(matrix_multiply_rate())
+            steps, points = measure(trainer.step, _SECONDS.value)
+            drawings[key].append(steps * key[-1])
+            shares[key].append(points * flops / rates[-1])
+    print(f"{os.cpu_count()} cores, matrix multiply {np.median(rates) / 1e9:.0f} GFLOP/s\n")
+    print("| kernel | batches | batch | drawings/s | of matrix multiply | × first |")
+    print("|---|---|---|---|---|---|")
+    median = {key: statistics.median(values) for key, values in drawings.items()}
+    first = median[next(iter(median))]
+    for (kernel, batching, batch_size), rate in median.items():
+        share = statistics.median(shares[kernel, batching, batch_size])
+        print(
+            f"| {kernel} | {batching} | {batch_size} | {rate:.0f} | {share:.0%} "
+            f"| {rate / first:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    console.run(main)
