@@ -1,0 +1,205 @@
+import contextlib
+import gzip
+import http.server
+import json
+import os
+import signal
+import threading
+
+import pytest
+from conftest import run_program, start_program
+
+import download_drawings
+
+LINES = [
+    json.dumps({"word": "cat", "drawing": [[[i, 1], [2, i]]]}).encode() + b"\n" for i in range(3000)
+]
+CONTENT = b"".join(LINES)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves CONTENT for every path; `plan` says for each request in turn how to misbehave."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan = []
+        self.requests = []  # (path, Range)
+        self.sent = 0
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        pass  # a client that has had enough is no error
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        server.requests.append((self.path, self.headers.get("Range")))
+        deed = server.plan.pop(0) if server.plan else "well"
+        if isinstance(deed, int):
+            self.send_error(deed)
+            return
+        if deed == "redirect":
+            self.send_response(302)
+            self.send_header("Location", f"{server.url}/elsewhere{self.path}")
+            self.end_headers()
+            return
+        body, status = CONTENT, 200
+        if "Range" in self.headers and deed != "ignores ranges":
+            start = int(self.headers["Range"].split("=")[1].rstrip("-"))
+            if start >= len(body):
+                self.send_error(416)
+                return
+            body, status = body[start:], 206
+        self.send_response(status)
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        if deed == "gzip":
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        length = len(body)
+        if deed == "says too little":
+            length -= 10
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if deed == "cuts":
+            body = body[: len(body) // 2 + 7]
+        if deed == "cuts at once":
+            body = b""
+        if deed == "hangs":
+            body = body[:10_000]
+        with contextlib.suppress(ConnectionError):
+            for i in range(0, len(body), 4096):
+                self.wfile.write(body[i : i + 4096])
+                server.sent += 4096
+            if deed == "hangs":
+                server.release.wait(30)
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        server.release = threading.Event()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.release.set()
+        server.shutdown()
+
+
+def fetch(server, folder, *, max_lines=0, timeout=10.0):
+    path = folder / "cat.ndjson"
+    source = download_drawings.Source(
+        f"{server.url}/cat.ndjson", max_lines, timeout=timeout, first_delay=0.001
+    )
+    download_drawings.download(source, str(path), on_bytes=lambda count: None)
+    assert os.listdir(folder) == ["cat.ndjson"]
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [],
+        ["redirect"],
+        ["gzip"],
+        [503, 429, 500],
+        ["cuts"],
+        ["cuts"] * 10,
+        ["cuts", "ignores ranges"],
+        ["cuts", "gzip"],
+        ["cuts at once"] * 4,
+        ["says too little"],
+        ["cuts", 503, "redirect", "cuts"],
+    ],
+    ids=str,
+)
+def test_the_whole_file_arrives_however_the_server_behaves(server, tmp_path, plan):
+    server.plan = plan
+    assert fetch(server, tmp_path) == CONTENT
+
+
+def test_a_server_that_falls_silent_is_left(server, tmp_path):
+    server.plan = ["hangs"]
+    assert fetch(server, tmp_path, timeout=0.2) == CONTENT
+
+
+def test_an_interrupted_download_goes_on_where_it_was(server, tmp_path):
+    (tmp_path / "cat.ndjson.part").write_bytes(CONTENT[:5000])
+    assert fetch(server, tmp_path) == CONTENT
+    assert server.requests == [("/cat.ndjson", "bytes=5000-")]
+
+
+@pytest.mark.parametrize("plan", [[], ["cuts"], ["gzip"], [503]], ids=str)
+def test_only_the_lines_asked_for_are_fetched(server, tmp_path, plan):
+    server.plan = plan
+    assert fetch(server, tmp_path, max_lines=20) == b"".join(LINES[:20])
+    assert server.requests[0] == ("/cat.ndjson", None)
+
+
+def test_enough_lines_ask_nothing_and_more_lines_ask_for_the_rest(server, tmp_path):
+    fetch(server, tmp_path, max_lines=20)
+    server.requests.clear()
+    assert fetch(server, tmp_path, max_lines=10) == b"".join(LINES[:20])
+    assert not server.requests
+    assert fetch(server, tmp_path, max_lines=30) == b"".join(LINES[:30])
+    assert server.requests == [("/cat.ndjson", f"bytes={sum(map(len, LINES[:20]))}-")]
+    assert fetch(server, tmp_path, max_lines=5000) == CONTENT
+    assert fetch(server, tmp_path) == CONTENT  # the server says that nothing is missing
+
+
+def test_missing_file_is_given_up_at_once(server, tmp_path):
+    server.plan = [404]
+    with pytest.raises(download_drawings.DownloadError, match="answers 404 .*categories.txt"):
+        fetch(server, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_hopeless_server_is_given_up_after_some_attempts(server, tmp_path):
+    server.plan = [503] * 100
+    with pytest.raises(download_drawings.DownloadError, match="503 .*gave up"):
+        fetch(server, tmp_path)
+    assert len(server.requests) == download_drawings.MAX_ATTEMPTS
+    assert not list(tmp_path.iterdir())
+
+
+def test_categories_are_those_of_the_data_set():
+    categories = download_drawings.read_categories()
+    assert len(categories) == len(set(categories)) == 345
+    assert categories == sorted(categories)
+    assert {"The Eiffel Tower", "cat", "zigzag"} < set(categories)
+
+
+def test_program_fetches_what_it_can_and_says_what_it_cannot(server, tmp_path):
+    server.plan = [404]
+    args = ["download_drawings.py", f"--output_path={tmp_path}", f"--base_url={server.url}/full/"]
+    done = run_program(*args, "--categories=cat,The Eiffel Tower,ant", "--drawings_per_class=100")
+    assert done.returncode == 1
+    assert "answers 404" in done.stderr and "Traceback" not in done.stderr
+    assert "2 of 3 files" in done.stdout
+    assert sorted(path for path, _ in server.requests) == [
+        "/full/The%20Eiffel%20Tower.ndjson", "/full/ant.ndjson", "/full/cat.ndjson",
+    ]  # fmt: skip
+    again = run_program(*args, "--categories=cat,The Eiffel Tower,ant", "--drawings_per_class=100")
+    assert again.returncode == 0
+    assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"".join(LINES[:100])}
+    assert len(server.requests) == 4  # the two that were there are not asked for again
+
+
+def test_ctrl_c_ends_at_once_and_keeps_what_came(server, tmp_path):
+    server.plan = ["hangs"]
+    process = start_program(
+        "download_drawings.py", f"--output_path={tmp_path}", f"--base_url={server.url}",
+        "--categories=cat",
+    )  # fmt: skip
+    while not (tmp_path / "cat.ndjson.part").exists() and process.poll() is None:
+        pass
+    os.kill(process.pid, signal.SIGINT)
+    server.release.set()
+    assert "Traceback" not in process.communicate(timeout=30)[0]
+    assert process.returncode == 130
+    assert os.listdir(tmp_path) == ["cat.ndjson.part"]
