@@ -78,6 +78,10 @@ def fail(message: str) -> int:
     return EXIT_ERROR
 
 
+def warn(message: str) -> None:
+    print(f"Warning: {message}", file=sys.stderr, flush=True)
+
+
 class Progress:
     """A bar on a terminal, a line now and then elsewhere; both on standard error."""
 

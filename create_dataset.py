@@ -5,43 +5,22 @@ r"""Turns ndjson files of Quick, Draw! drawings into sharded TFRecords of ink.
 
 writes training.tfrecord-00000-of-00010 and so on, eval.tfrecord-..., and the class lists
 training.tfrecord.classes and eval.tfrecord.classes. See input_pipeline.py for the records.
-
-Every drawing has a random 64-bit key, drawn from the seed, its split, its class and its place in
-its file. The keys' order is the order of the records across and within the shards, so that it
-depends on nothing else: not on the number of processes, nor on which came first. Two passes do it
-in bounded memory: the first appends records to buckets of neighbouring keys, the second sorts
-each bucket and writes it out.
 """
 
 from __future__ import annotations
 
 import collections
-import concurrent.futures
-import contextlib
-import dataclasses
-import fcntl
-import gc
-import glob
-import gzip
-import io
-import itertools
-import multiprocessing
+import json
 import os
-import shutil
-import signal
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import console  # isort: skip  (before TensorFlow)
-import numpy as np
 import tensorflow as tf
 from absl import flags
 
-import ink
-import input_pipeline
+import conversion
+import pictures
 
 _NDJSON_PATH = flags.DEFINE_string(
     "ndjson_path", None, "Folder of .ndjson or .ndjson.gz files, one category each.", required=True
@@ -65,443 +44,103 @@ _SEED = flags.DEFINE_integer(
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Processes; 0 for one a core. The records do not depend on it.", lower_bound=0
 )
+_TEST = flags.DEFINE_integer(
+    "test_observations_per_class", 0,
+    "A third split, test.tfrecord-..., takes the next that many.", lower_bound=0,
+)  # fmt: skip
+_CATEGORIES = flags.DEFINE_list(
+    "categories", [], "Categories to take, separated by commas; by default all.",
+    allow_override=True,
+)  # fmt: skip
+_RECOGNIZED_ONLY = flags.DEFINE_boolean(
+    "recognized_only", False, "Leave out drawings that the game did not recognise."
+)
 
-# Lines parsed by one call: larger blocks leave the processor's cache (measured).
-BLOCK_LINES = 500
+REPORT_FILE = "conversion_report.json"
+PICTURE_FILE = "conversion_samples.png"
 
-# Records a worker holds back before it appends them to the buckets.
-SPOOL_BYTES = 16 << 20
+# Flags that decide what the records are; the report names them.
+REPORTED_FLAGS = (
+    "ndjson_path", "train_observations_per_class", "eval_observations_per_class",
+    "test_observations_per_class", "output_shards", "seed", "categories", "recognized_only",
+)  # fmt: skip
 
-# What a bucket should hold at most, so that a worker can sort it in memory.
-BUCKET_BYTES = 32 << 20
-
-# Estimates of a record's size, for the number of buckets: on real drawings 660 bytes, and 1.1
-# times its simplified line.
-RECORD_BYTES = 800
-RECORD_BYTES_PER_LINE_BYTE = 1.3
-
-# How long to wait for another conversion into the same folder.
-LOCK_SECONDS = 3.0
-
-STAGING_PREFIX = ".create_dataset-"
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    name: str  # as in the files' names
-    drawings_per_class: int
+# Drawings on the picture: of every category, up to so many.
+MAX_SAMPLES = 400
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """What all workers know."""
-
-    splits: tuple[Split, ...]
-    num_shards: int
-    buckets_per_shard: int
-    seed: int
-    staging: str  # local folder
+# ---- The report ----
 
 
-@dataclasses.dataclass
-class Category:
-    """One file: which class it holds, and in the end what became of its lines."""
-
-    path: str
-    word: str
-    class_index: int = -1
-    used: dict[str, int] = dataclasses.field(default_factory=dict)  # by split
-    skipped: dict[str, int] = dataclasses.field(default_factory=dict)  # by reason
-
-
-# ---- Reading ----
+def make_report(
+    categories: Sequence[conversion.Category], *, settings: dict[str, object]
+) -> dict[str, object]:
+    """What became of every line, and how long and how intricate the drawings are."""
+    return {
+        "settings": settings,
+        "total": _describe(categories),
+        "categories": {category.word: _describe([category]) for category in categories},
+    }
 
 
-@contextlib.contextmanager
-def open_ndjson(path: str) -> Iterator[io.BufferedIOBase]:
-    """Opens an ndjson file, compressed or not, local or remote, for reading bytes."""
-    with contextlib.ExitStack() as stack:
-        opener = tf.io.gfile.GFile if "://" in path else open  # ours reads lines much faster
-        file = stack.enter_context(opener(path, "rb"))
-        if path.endswith(".gz"):
-            file = stack.enter_context(gzip.GzipFile(fileobj=file))
-        yield file
-
-
-def find_categories(ndjson_path: str) -> list[Category]:
-    """Finds the files and the category of each: the word of its first usable line.
-
-    Returns:
-      The categories sorted by word, each with its index in that order.
-
-    Raises:
-      ValueError: there is no file, none holds a usable drawing, or two hold the same category.
-    """
-    patterns = [os.path.join(ndjson_path, ending) for ending in ("*.ndjson", "*.ndjson.gz")]
-    paths = sorted(itertools.chain.from_iterable(map(tf.io.gfile.glob, patterns)))
-    if not paths:
-        if not tf.io.gfile.isdir(ndjson_path):
-            raise ValueError(f"--ndjson_path={ndjson_path}: no such folder")
-        raise ValueError(
-            f"--ndjson_path={ndjson_path}: no .ndjson file in it; the README says where the "
-            "drawings come from"
+def _describe(categories: Sequence[conversion.Category]) -> dict[str, object]:
+    sums = {
+        name: sum(
+            (collections.Counter(getattr(c, name)) for c in categories), collections.Counter()
         )
-    by_word = {}
-    for path in paths:
-        word = _first_word(path)
-        if word is None:
-            _warn(f"{path}: holds no usable drawing; left out")
-        elif word in by_word:
-            raise ValueError(
-                f"{path} and {by_word[word].path} hold the same category {word!r}; a category "
-                "is one file: join or remove one of them"
-            )
-        else:
-            by_word[word] = Category(path, word)
-    if not by_word:
-        raise ValueError(f"--ndjson_path={ndjson_path}: none of its files holds a usable drawing")
-    categories = sorted(by_word.values(), key=lambda category: category.word)
-    for index, category in enumerate(categories):
-        category.class_index = index
-    return categories
+        for name in ("used", "skipped", "points", "strokes")
+    }
+    return {
+        "files": [category.path for category in categories],
+        "lines_read": sum(category.read for category in categories),
+        "drawings": dict(sums["used"]),
+        "skipped": dict(sums["skipped"].most_common()),
+        "points_per_drawing": quantiles(sums["points"]),
+        "strokes_per_drawing": quantiles(sums["strokes"]),
+    }
 
 
-def _first_word(path: str) -> str | None:
-    with open_ndjson(path) as file:
-        for line in file:
-            with contextlib.suppress(ValueError):
-                return ink.parse_line(line)[0]
-    return None
+def quantiles(counts: dict[int, int]) -> dict[str, int]:
+    """Median, 95th and 99th percentile and maximum of values that occur so many times.
 
-
-# ---- First pass: drawings into buckets ----
-
-
-def drawing_keys(seed: int, split: int, class_index: int) -> np.random.BitGenerator:
-    """The stream of the drawings' keys; raw bits, which NumPy promises not to change."""
-    return np.random.PCG64(np.random.SeedSequence([seed, split, class_index]))
-
-
-def convert_category(job: Job, category: Category) -> Category:
-    """Appends a file's drawings to the buckets, up to the number asked for.
-
-    Returns:
-      The category with `used` and `skipped` filled in.
+    By nearest rank: the smallest value that no smaller share of all values reaches.
     """
-    spool = Spool(job)
-    used = dict.fromkeys((split.name for split in job.splits), 0)
-    skipped = collections.Counter()
-    quotas = collections.deque(enumerate(job.splits))
-    keys = drawing_keys(job.seed, 0, category.class_index)
-    with open_ndjson(category.path) as file:
-        while quotas:
-            lines = list(itertools.islice(file, BLOCK_LINES))
-            if not lines:
-                break
-            parsed = ink.parse_lines(lines)
-            last_line = len(lines)
-            values = memoryview(parsed.ink).cast("B")
-            bounds = (parsed.row_splits * parsed.ink.strides[0]).tolist()
-            for i, word in enumerate(parsed.words):
-                if word != category.word:
-                    skipped[f"a word other than the file's, {category.word!r}"] += 1
-                    continue
-                while quotas and used[quotas[0][1].name] == quotas[0][1].drawings_per_class:
-                    quotas.popleft()
-                    if quotas:
-                        keys = drawing_keys(job.seed, quotas[0][0], category.class_index)
-                if not quotas:
-                    last_line = parsed.line_numbers[i]
-                    break
-                number, split = quotas[0]
-                record = input_pipeline.encode_record(
-                    bytes(values[bounds[i] : bounds[i + 1]]), category.class_index
-                )
-                spool.add(number, keys.random_raw(), record, category.class_index)
-                used[split.name] += 1
-            skipped.update(reason for line, reason in parsed.errors if line < last_line)
-    spool.flush(category.class_index)
-    return dataclasses.replace(category, used=used, skipped=dict(skipped))
+    total = sum(counts.values())
+    if not total:
+        return {}
+    shares = {"median": 50, "percentile_95": 95, "percentile_99": 99, "maximum": 100}
+    result, reached, values = {}, 0, iter(sorted(counts))
+    for name, percent in shares.items():
+        while reached * 100 < percent * total:
+            value = next(values)
+            reached += counts[value]
+        result[name] = value
+    return result
 
 
-class Spool:
-    """Appends records to bucket files, some megabytes at a time.
-
-    A bucket holds the records of a split whose keys lie in one of `num_shards *
-    buckets_per_shard` equal ranges. Each process writes files of its own.
-    """
-
-    def __init__(self, job: Job):
-        self._job = job
-        self._num_buckets = job.num_shards * job.buckets_per_shard
-        self._buckets = collections.defaultdict(lambda: ([], []))  # keys, records
-        self._size = 0
-        self._flushes = 0
-
-    def add(self, split: int, key: int, record: bytes, class_index: int) -> None:
-        keys, records = self._buckets[split, (key >> 32) * self._num_buckets >> 32]
-        keys.append(key)
-        records.append(record)
-        self._size += len(record)
-        if self._size > SPOOL_BYTES:
-            self.flush(class_index)
-
-    def flush(self, class_index: int) -> None:
-        """Appends what is held back: a header, then keys, lengths and records."""
-        for (split, bucket), (keys, records) in self._buckets.items():
-            payload = b"".join(records)
-            header = [class_index, self._flushes, len(records), len(payload)]
-            with open(_bucket_path(self._job, split, bucket, str(os.getpid())), "ab") as file:
-                file.write(np.array(header, np.int64).tobytes())
-                file.write(np.array(keys, np.uint64).tobytes())
-                file.write(np.fromiter(map(len, records), np.int64, len(records)).tobytes())
-                file.write(payload)
-        self._buckets.clear()
-        self._size = 0
-        self._flushes += 1
-
-
-def _bucket_path(job: Job, split: int, bucket: int, process: str) -> str:
-    return os.path.join(job.staging, f"bucket-{split}-{bucket}-{process}")
-
-
-# ---- Second pass: buckets into shards ----
-
-
-def write_shard(job: Job, split: int, shard: int) -> None:
-    """Sorts a shard's buckets and writes them as one TFRecord file; deletes the buckets."""
-    with tf.io.TFRecordWriter(os.path.join(job.staging, shard_name(job, split, shard))) as writer:
-        first = shard * job.buckets_per_shard
-        for bucket in range(first, first + job.buckets_per_shard):
-            for record in _read_bucket(job, split, bucket):
-                writer.write(record)
-
-
-def shard_name(job: Job, split: int, shard: int) -> str:
-    return f"{job.splits[split].name}.tfrecord-{shard:05d}-of-{job.num_shards:05d}"
-
-
-def _read_bucket(job: Job, split: int, bucket: int) -> Iterator[bytes]:
-    chunks = []
-    for path in glob.glob(glob.escape(job.staging) + f"/bucket-{split}-{bucket}-*"):
-        with open(path, "rb") as file:
-            while header := file.read(4 * 8):
-                class_index, flush, count, size = np.frombuffer(header, np.int64).tolist()
-                keys = np.frombuffer(file.read(8 * count), np.uint64)
-                lengths = np.frombuffer(file.read(8 * count), np.int64)
-                chunks.append((class_index, flush, keys, lengths, file.read(size)))
-        os.remove(path)
-    if not chunks:
-        return
-    # Which process wrote a chunk, and when, must not decide between equal keys.
-    chunks.sort(key=lambda chunk: chunk[:2])
-    payload = b"".join(chunk[4] for chunk in chunks)
-    keys = np.concatenate([chunk[2] for chunk in chunks])
-    ends = np.cumsum(np.concatenate([chunk[3] for chunk in chunks]))
-    starts = np.concatenate([[0], ends[:-1]])
-    order = np.argsort(keys, kind="stable")
-    for start, end in zip(starts[order].tolist(), ends[order].tolist()):
-        yield payload[start:end]
-
-
-# ---- The conversion ----
-
-
-def create_dataset(
-    ndjson_path: str,
-    output_path: str,
-    *,
-    splits: Sequence[Split],
-    num_shards: int,
-    seed: int,
-    num_workers: int,
-) -> list[Category]:
-    """Converts a folder; files appear in `output_path` only when all are complete.
-
-    Returns:
-      The categories, with what became of their lines.
-
-    Raises:
-      ValueError: nothing useful would come out.
-      OSError, tf.errors.OpError: a file cannot be read or written.
-    """
-    categories = find_categories(ndjson_path)
-    with _staging_folder(output_path) as staging:
-        job = Job(
-            splits=tuple(splits),
-            num_shards=num_shards,
-            buckets_per_shard=_buckets_per_shard(categories, splits, num_shards),
-            seed=seed,
-            staging=staging,
-        )
-        with _worker_pool(num_workers) as pool:
-            converted = _convert_categories(pool, job, categories)
-            for split in job.splits[:1]:
-                if not any(category.used[split.name] for category in converted):
-                    raise ValueError(f"{ndjson_path}: no usable drawing for {split.name}")
-            _write_shards(pool, job)
-        classes = [category.word for category in converted]
-        for split in splits:
-            input_pipeline.write_classes(
-                os.path.join(staging, f"{split.name}.tfrecord.classes"), classes
-            )
-        _publish(job, output_path)
-    return converted
-
-
-def _buckets_per_shard(
-    categories: Sequence[Category], splits: Sequence[Split], num_shards: int
-) -> int:
-    """So many that a bucket of the largest split stays below BUCKET_BYTES."""
-    file_bytes = [tf.io.gfile.stat(category.path).length for category in categories]
-    largest = 0
-    for split in splits:
-        by_count = split.drawings_per_class * RECORD_BYTES
-        by_size = (
-            size * (10 if category.path.endswith(".gz") else RECORD_BYTES_PER_LINE_BYTE)
-            for category, size in zip(categories, file_bytes)
-        )
-        largest = max(largest, sum(min(by_count, size) for size in by_size))
-    return int(largest / (num_shards * BUCKET_BYTES)) + 1
-
-
-def _convert_categories(
-    pool: concurrent.futures.Executor, job: Job, categories: Sequence[Category]
-) -> list[Category]:
-    progress = console.Progress("Converting", len(categories))
-    started = time.monotonic()
-    futures = _submit(pool, convert_category, [(job, category) for category in categories])
-    drawings = 0
-    for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
-        drawings += sum(future.result().used.values())
-        rate = drawings / (time.monotonic() - started)
-        progress.update(
-            done, f"{done}/{len(futures)} categories, {drawings:,} drawings, {rate:,.0f}/s"
-        )
-    return [future.result() for future in futures]
-
-
-def _write_shards(pool: concurrent.futures.Executor, job: Job) -> None:
-    shards = list(itertools.product([job], range(len(job.splits)), range(job.num_shards)))
-    progress = console.Progress("Shuffling", len(shards))
-    futures = _submit(pool, write_shard, shards)
-    for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
-        future.result()
-        progress.update(done, f"{done}/{len(shards)} shards")
-
-
-@contextlib.contextmanager
-def _staging_folder(output_path: str) -> Iterator[str]:
-    """A local folder for unfinished files, beside the finished ones if those are local.
-
-    Holds a lock, so that of two conversions into one folder the second refuses; the folder of
-    one that was killed is removed by the next.
-    """
-    tf.io.gfile.makedirs(output_path)
-    if "://" in output_path:
-        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX) as staging:
-            yield staging
-        return
-    lock = os.open(output_path, os.O_RDONLY)
-    try:
-        _lock(lock, output_path)
-        for left_over in glob.glob(os.path.join(glob.escape(output_path), STAGING_PREFIX + "*")):
-            shutil.rmtree(left_over)
-        staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=output_path)
-        try:
-            yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        os.close(lock)
-
-
-def _lock(folder: int, output_path: str) -> None:
-    """Waits a little: the workers of a conversion that was killed hold its lock a moment more."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise ValueError(f"{output_path}: another conversion is writing there") from None
-            time.sleep(0.1)
-
-
-def _publish(job: Job, output_path: str) -> None:
-    """Gives the finished files their names.
-
-    The class lists go first and come last: a folder whose files are of two conversions, because
-    a machine stopped in this very moment, has none, and training says so.
-    """
-    stale = []
-    for split in job.splits:
-        pattern = os.path.join(output_path, f"{split.name}.tfrecord")
-        stale += tf.io.gfile.glob([pattern + ".classes", pattern + "-?????-of-?????"])
-    for path in sorted(stale, key=lambda path: not path.endswith(".classes")):
-        tf.io.gfile.remove(path)
-    finished = sorted(os.listdir(job.staging), key=lambda name: name.endswith(".classes"))
-    for name in finished:
-        source, target = os.path.join(job.staging, name), os.path.join(output_path, name)
-        if "://" in output_path:
-            tf.io.gfile.copy(source, target, overwrite=True)
-        else:
-            os.replace(source, target)
-
-
-# ---- Processes ----
-
-
-@contextlib.contextmanager
-def _worker_pool(num_workers: int) -> Iterator[concurrent.futures.Executor]:
-    """Worker processes; when one dies or the work is interrupted, all are stopped."""
-    # A fork shares the memory of TensorFlow's import, which a spawned process would repeat.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(
-        num_workers, mp_context=context, initializer=_start_worker
+def write_report(
+    folder: str, categories: Sequence[conversion.Category], *, settings: dict[str, object]
+) -> None:
+    """Writes the report and the picture of sample drawings."""
+    with open(os.path.join(folder, REPORT_FILE), "w", encoding="utf-8") as file:
+        json.dump(make_report(categories, settings=settings), file, indent=1, ensure_ascii=False)
+    step = -(-len(categories) // MAX_SAMPLES)
+    shown = [category for category in categories if category.sample][::step]
+    picture = pictures.sheet(
+        [(pictures.decode_ink(category.sample), category.word) for category in shown]
     )
-    try:
-        yield pool
-    except concurrent.futures.process.BrokenProcessPool:
-        raise ValueError(
-            "a worker process was killed, most likely because memory ran out; try again with "
-            "fewer --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _submit(
-    pool: concurrent.futures.Executor, function: Callable, calls: Sequence[tuple]
-) -> list[concurrent.futures.Future]:
-    # Python drops a KeyboardInterrupt that comes while it forks: Ctrl-C waits till that is done.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        return [pool.submit(function, *call) for call in calls]
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    gc.disable()  # nothing here is cyclic; collecting costs a third of the time (measured)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    picture.save(os.path.join(folder, PICTURE_FILE))
 
 
 # ---- What the user sees ----
 
 
-def _warn(message: str) -> None:
-    print(f"Warning: {message}", file=sys.stderr, flush=True)
-
-
 def print_summary(
-    categories: Sequence[Category], splits: Sequence[Split], *, output_path: str, num_shards: int
+    categories: Sequence[conversion.Category],
+    splits: Sequence[conversion.Split],
+    *,
+    output_path: str,
+    num_shards: int,
 ) -> None:
     print(f"\n{len(categories)} categories.")
     skipped = collections.Counter()
@@ -525,23 +164,34 @@ def print_summary(
                 f"categories: {names}{more}"
             )
         if not total and split.drawings_per_class:
-            _warn(
+            console.warn(
                 f"no drawing was left for {split.name}: every file ends before its turn. Lower "
                 "--train_observations_per_class, or get more drawings"
             )
     print(f"Class list: {os.path.join(output_path, splits[0].name)}.tfrecord.classes")
+    print(f"Report: {os.path.join(output_path, REPORT_FILE)}, and a drawing of each category in")
+    print(f"  {os.path.join(output_path, PICTURE_FILE)}")
 
 
 def main() -> None:
-    splits = (Split("training", _TRAIN.value), Split("eval", _EVAL.value))
+    splits = [
+        conversion.Split("training", _TRAIN.value),
+        conversion.Split("eval", _EVAL.value),
+    ]
+    if _TEST.value:
+        splits.append(conversion.Split("test", _TEST.value))
+    settings = {name: flags.FLAGS[name].value for name in REPORTED_FLAGS}
     started = time.monotonic()
-    categories = create_dataset(
+    categories = conversion.convert(
         _NDJSON_PATH.value,
         _OUTPUT_PATH.value,
         splits=splits,
         num_shards=_OUTPUT_SHARDS.value,
         seed=_SEED.value,
         num_workers=_WORKERS.value or os.cpu_count() or 1,
+        only=_CATEGORIES.value,
+        recognized_only=_RECOGNIZED_ONLY.value,
+        describe=lambda folder, found: write_report(folder, found, settings=settings),
     )
     print_summary(
         categories, splits, output_path=_OUTPUT_PATH.value, num_shards=_OUTPUT_SHARDS.value

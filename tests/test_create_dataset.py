@@ -1,4 +1,5 @@
 import gzip
+import json
 import os
 import pathlib
 import resource
@@ -16,16 +17,18 @@ from conftest import (
     start_program,
     write_ndjson,
 )
+from PIL import Image
 from test_input_pipeline import decode
 
+import conversion
 import create_dataset
 import ink
 
-SPLITS = (create_dataset.Split("training", 20), create_dataset.Split("eval", 5))
+SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
 
 
 def convert(source, target, *, splits=SPLITS, num_shards=3, seed=0, num_workers=2):
-    return create_dataset.create_dataset(
+    return conversion.convert(
         str(source), str(target), splits=splits, num_shards=num_shards, seed=seed,
         num_workers=num_workers,
     )  # fmt: skip
@@ -81,8 +84,8 @@ def test_files_are_named_as_the_tutorials(source, tmp_path):
 def test_same_seed_same_bytes_whatever_the_number_of_processes(source, tmp_path, monkeypatch):
     convert(source, tmp_path / "a", num_workers=1)
     convert(source, tmp_path / "b", num_workers=3)
-    monkeypatch.setattr(create_dataset, "BUCKET_BYTES", 4000)  # many buckets a shard
-    monkeypatch.setattr(create_dataset, "SPOOL_BYTES", 1000)
+    monkeypatch.setattr(conversion, "BUCKET_BYTES", 4000)  # many buckets a shard
+    monkeypatch.setattr(conversion, "SPOOL_BYTES", 1000)
     convert(source, tmp_path / "c", num_workers=2)
     convert(source, tmp_path / "d", num_workers=2, seed=1)
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
@@ -96,7 +99,7 @@ def test_same_seed_same_bytes_whatever_the_number_of_processes(source, tmp_path,
 def test_classes_are_mixed_across_and_within_shards(tmp_path):
     for word in ("ant", "bee"):
         write_ndjson(tmp_path / "in", word, 400)
-    splits = (create_dataset.Split("training", 400), create_dataset.Split("eval", 0))
+    splits = (conversion.Split("training", 400), conversion.Split("eval", 0))
     convert(tmp_path / "in", tmp_path / "out", splits=splits, num_shards=4)
     words = np.array([word for word, _ in drawings_in(tmp_path / "out", "training")])
     for part in np.array_split(words, 8):  # of 100 each, half of either class give or take 20
@@ -179,6 +182,68 @@ def test_another_number_of_shards_leaves_no_stale_files(source, tmp_path):
     assert "notes.txt" in names
 
 
+def test_test_split_takes_what_training_and_evaluation_left(source, tmp_path):
+    splits = (*SPLITS, conversion.Split("test", 3))
+    convert(source, tmp_path / "out", splits=splits)
+    files = sorted(source.iterdir())
+    expected = [d for path in files for d in drawings_of_lines(path, 25, 28)]
+    assert sorted(drawings_in(tmp_path / "out", "test")) == sorted(expected)
+
+
+def test_only_the_categories_asked_for(source, tmp_path):
+    found = convert(source, tmp_path / "out", only=["zebra", "ant"])
+    assert [(c.word, c.class_index) for c in found] == [("ant", 0), ("zebra", 1)]
+    with pytest.raises(ValueError, match="--categories: no file of 'dog' in"):
+        convert(source, tmp_path / "out", only=["dog", "ant"])
+
+
+def test_recognized_only_leaves_out_what_the_game_did_not_recognise(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [
+        ndjson_line("cat", random_strokes(rng), **fields)
+        for fields in [{"recognized": True}, {"recognized": False}, {}] * 4
+    ]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/cat.ndjson").write_bytes(b"".join(lines))
+    (category,) = convert(tmp_path / "in", tmp_path / "out", recognized_only=True)
+    assert category.used["training"] == 8
+    assert category.skipped == {"not recognised by the game": 4}
+    kept = [line for i, line in enumerate(lines) if i % 3 != 1]
+    expected = [("cat", ink.parse_line(line)[1].tobytes()) for line in kept]
+    assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
+
+
+def test_report_counts_every_line_and_measures_the_drawings(tmp_path):
+    (tmp_path / "in").mkdir()
+    lengths = [2, 3, 3, 5, 9]
+    lines = [ndjson_line("cat", [[list(range(n)), list(range(n))]]) for n in lengths]
+    lines += [ndjson_line("cat", [[[1, 2], [3, 4]], [[5], [6]]]), b"nonsense\n"]
+    (tmp_path / "in/cat.ndjson").write_bytes(b"".join(lines))
+    categories = convert(tmp_path / "in", tmp_path / "out")
+    report = create_dataset.make_report(categories, settings={"seed": 0})
+    assert report["total"] == report["categories"]["cat"]
+    assert report["total"] == {
+        "files": [str(tmp_path / "in/cat.ndjson")],
+        "lines_read": 7,
+        "drawings": {"training": 6, "eval": 0},
+        "skipped": {"malformed JSON": 1},
+        "points_per_drawing": {
+            "median": 3, "percentile_95": 9, "percentile_99": 9, "maximum": 9,
+        },
+        "strokes_per_drawing": {
+            "median": 1, "percentile_95": 2, "percentile_99": 2, "maximum": 2,
+        },
+    }  # fmt: skip
+
+
+def test_quantiles_are_numpys_by_nearest_rank():
+    values = np.random.default_rng(0).integers(1, 60, 500)
+    counts = dict(zip(*(a.tolist() for a in np.unique(values, return_counts=True))))
+    expected = np.percentile(values, [50, 95, 99, 100], method="inverted_cdf")
+    assert list(create_dataset.quantiles(counts).values()) == expected.tolist()
+    assert create_dataset.quantiles({}) == {}
+
+
 # ---- As a user runs it ----
 
 
@@ -205,6 +270,11 @@ def test_program_says_what_it_did(source, tmp_path):
     assert "eval: 15 drawings in" in done.stdout
     assert "fewer than the 20 asked for in 1 categories: short (3)" in done.stdout
     assert f"{tmp_path}/out/training.tfrecord-?????-of-00002" in done.stdout
+    report = json.loads((tmp_path / "out/conversion_report.json").read_text())
+    assert report["settings"]["train_observations_per_class"] == 20
+    assert report["total"]["drawings"] == {"training": 63, "eval": 15}
+    with Image.open(tmp_path / "out/conversion_samples.png") as picture:
+        assert min(picture.size) > 150 and picture.getextrema() == (0, 255)
     assert "Converting: 100%" in done.stderr
     assert "\r" not in done.stderr and "tensorflow" not in done.stderr.lower()
 
@@ -248,7 +318,7 @@ def test_full_disk_leaves_the_previous_result(source, tmp_path):
 
 def wait_for_staging(process: subprocess.Popen, folder: pathlib.Path) -> None:
     """Returns once the program is at work, or has ended."""
-    while process.poll() is None and not list(folder.glob(create_dataset.STAGING_PREFIX + "*")):
+    while process.poll() is None and not list(folder.glob(conversion.STAGING_PREFIX + "*")):
         time.sleep(0.01)
 
 
@@ -274,9 +344,9 @@ def test_interrupted_run_leaves_the_previous_result_and_the_next_succeeds(tmp_pa
 
 
 def test_second_conversion_into_a_folder_refuses(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(create_dataset, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(conversion, "LOCK_SECONDS", 0.0)
     with (
-        create_dataset._staging_folder(str(tmp_path / "out")),
+        conversion._staging_folder(str(tmp_path / "out")),
         pytest.raises(ValueError, match="another conversion"),
     ):
         convert(source, tmp_path / "out")
@@ -284,7 +354,7 @@ def test_second_conversion_into_a_folder_refuses(source, tmp_path, monkeypatch):
 
 def test_real_drawings_equal_the_tutorials_records(quickdraw_data, tmp_path):
     golden = quickdraw_data / "golden"
-    splits = (create_dataset.Split("training", 5), create_dataset.Split("eval", 1))
+    splits = (conversion.Split("training", 5), conversion.Split("eval", 1))
     convert(golden / "ndjson", tmp_path / "out", splits=splits, num_shards=2)
     for split in ("training", "eval"):
         ours = drawings_in(tmp_path / "out", split)

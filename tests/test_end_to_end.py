@@ -4,7 +4,7 @@ import json
 
 from conftest import run_program
 
-import create_dataset
+import conversion
 import input_pipeline
 import model
 import train_model
@@ -31,10 +31,10 @@ def test_doodles_are_in_the_data_sets_format_and_say_they_are_synthetic(tmp_path
 
 def test_doodles_to_a_model_that_knows_them(tmp_path):
     make_doodles(tmp_path / "in", 60)
-    create_dataset.create_dataset(
+    conversion.convert(
         str(tmp_path / "in"),
         str(tmp_path / "out"),
-        splits=(create_dataset.Split("training", 50), create_dataset.Split("eval", 10)),
+        splits=(conversion.Split("training", 50), conversion.Split("eval", 10)),
         num_shards=2,
         seed=0,
         num_workers=2,

@@ -60,6 +60,24 @@ def test_parse_line_takes_extra_fields_byte_order_mark_crlf_and_any_script():
         np.testing.assert_array_equal(drawing, [[1, 1, 1]])
 
 
+def test_raw_drawings_are_simplified_on_the_way():
+    raw = [[[100, 355, 610, 610], [50, 53, 50, 560], [0, 20, 40, 60]], [[200], [300], [99]]]
+    _, drawing = ink.parse_line(ndjson_line("cat", raw))
+    simplified = ink.simplify(raw)
+    assert [len(xs) for xs, _ in simplified] == [3, 2]
+    np.testing.assert_array_equal(drawing, ink.strokes_to_ink(simplified))
+
+
+def test_recognized_only_refuses_what_the_game_did_not_recognise():
+    strokes = [[[0, 10], [0, 20]]]
+    for fields in ({}, {"recognized": True}, {"recognized": None}):
+        assert ink.parse_line(ndjson_line("cat", strokes, **fields), recognized_only=True)
+    line = ndjson_line("cat", strokes, recognized=False)
+    assert ink.parse_line(line)
+    with pytest.raises(ValueError, match="^not recognised by the game$"):
+        ink.parse_line(line, recognized_only=True)
+
+
 def line_with(drawing_json: str) -> bytes:
     return f'{{"word": "cat", "drawing": {drawing_json}}}'.encode()
 
@@ -150,18 +168,20 @@ LINES = st.one_of(
     JSON.map(lambda value: json.dumps(value).encode()),
     JSON.map(lambda value: json.dumps({"word": "cat", "drawing": value}).encode()),
     STROKES.map(lambda strokes: ndjson_line("cat", strokes)),
+    STROKES.map(lambda strokes: ndjson_line("cat", strokes, recognized=False)),
+    st.sampled_from(sorted(BAD_LINES)),
 )
 
 
-@hypothesis.given(st.lists(LINES, max_size=8))
+@hypothesis.given(st.lists(LINES, max_size=8), st.booleans())
 @hypothesis.settings(max_examples=300, deadline=None)
-def test_no_line_crashes_the_parser_or_changes_another(lines):
-    parsed = ink.parse_lines(lines)
+def test_no_line_crashes_the_parser_or_changes_another(lines, recognized_only):
+    parsed = ink.parse_lines(lines, recognized_only=recognized_only)
     drawings = dict(zip(parsed.line_numbers, parsed))
     errors = dict(parsed.errors)
     for number, line in enumerate(lines):
         try:
-            word, drawing = ink.parse_line(line)
+            word, drawing = ink.parse_line(line, recognized_only=recognized_only)
         except ValueError as error:
             assert errors[number] == str(error)
         else:

@@ -1,0 +1,35 @@
+import numpy as np
+
+import ink
+import pictures
+
+
+def test_strokes_are_drawn_where_they_are():
+    # A square's left side, then its right one.
+    drawing = ink.strokes_to_ink([[[0, 0], [0, 100]], [[100, 100], [100, 0]]])
+    pixels = np.asarray(pictures.draw_ink(drawing, 100))
+    assert pixels.shape == (100, 100)
+    assert (pixels[5:95, 2] < 60).all() and (pixels[5:95, -3] < 60).all()
+    assert (pixels[:, 10:90] == 255).all()  # the pen was up between them
+
+
+def test_edges_are_smooth():
+    pixels = np.asarray(pictures.draw_ink(ink.strokes_to_ink([[[0, 100], [0, 37]]]), 100))
+    assert len(np.unique(pixels)) > 8  # two without smoothing
+
+
+def test_a_sheet_has_a_cell_for_each_drawing():
+    drawing = ink.strokes_to_ink([[[0, 10, 5], [0, 0, 9]]])
+    texts = ["cat", "кот", "a name far too long for its little cell", ""]
+    picture = pictures.sheet([(drawing, text) for text in texts], columns=3)
+    pixels = np.asarray(picture)
+    width, height = picture.width // 3, picture.height // 2
+    cells = [
+        pixels[y : y + height, x : x + width]
+        for y in (0, height)
+        for x in range(0, 3 * width, width)
+    ]
+    drawn = [int((cell[: pictures.CELL_SIZE] < 128).sum()) for cell in cells]
+    assert len(set(drawn[:4])) == 1 and drawn[0] > 100 and drawn[4:] == [0, 0]
+    lettered = [bool((cell[-20:] < 128).any()) for cell in cells]
+    assert lettered == [True, True, True, False, False, False]
