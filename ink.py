@@ -163,7 +163,10 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
 
     The steps, from the data set's description: the drawing is aligned to the top-left corner,
     scaled uniformly to 255, every stroke resampled with a spacing of one unit, and simplified
-    by the Ramer-Douglas-Peucker algorithm with an epsilon of 2.0; then rounded.
+    by the Ramer-Douglas-Peucker algorithm with an epsilon of 2.0; then rounded. Where points lie
+    on a line parallel to the chord, rounding decides which is kept: with the operations in the
+    order that they have here, 2,759 of 2,760 published raw drawings give their published
+    simplified form.
 
     Args:
       strokes: list of `[xs, ys]` or `[xs, ys, ts]`, in any unit, y downwards.
@@ -183,7 +186,7 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
     extent = (everything.max(axis=0) - corner).max() or 1.0
     simplified = []
     for stroke in points:
-        scaled = (stroke - corner) / extent * SIMPLIFIED_SIZE
+        scaled = (stroke - corner) * SIMPLIFIED_SIZE / extent
         kept = _ramer_douglas_peucker(_resample(scaled), SIMPLIFIED_EPSILON)
         simplified.append(np.rint(kept).astype(int).T.tolist())
     return simplified
@@ -195,11 +198,11 @@ def _resample(points: np.ndarray) -> np.ndarray:
     What is left of a unit at a corner is carried over to the next segment; the first and the
     last point stay.
     """
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    ends = np.cumsum(steps)
-    at = np.arange(1.0, np.ceil(ends[-1])) if len(ends) else np.empty(0)
-    segment = np.searchsorted(ends, at, side="right")
-    t = ((at - (ends - steps)[segment]) / steps[segment])[:, np.newaxis]
+    steps = _length(*np.diff(points, axis=0).T)
+    reach = np.concatenate([[0.0], np.cumsum(steps)])  # along the line, at each of its points
+    at = np.arange(1.0, np.ceil(reach[-1]))
+    segment = np.searchsorted(reach[1:], at, side="right")
+    t = ((at - reach[segment]) / steps[segment])[:, np.newaxis]
     between = points[segment] * (1 - t) + points[segment + 1] * t
     return np.concatenate([points[:1], between, points[-1:]])
 
@@ -219,14 +222,19 @@ def _ramer_douglas_peucker(points: np.ndarray, epsilon: float) -> np.ndarray:
             continue
         x, y = (points[first + 1 : last] - points[first]).T
         chord_x, chord_y = points[last] - points[first]
-        length = np.hypot(chord_x, chord_y)
-        distance = np.abs(chord_x * y - chord_y * x) / length if length else np.hypot(x, y)
+        chord = _length(chord_x, chord_y)
+        distance = np.abs(chord_x * y - chord_y * x) / chord if chord else _length(x, y)
         farthest = int(distance.argmax())
         if distance[farthest] > epsilon:
             middle = first + 1 + farthest
             kept[middle] = True
             pending += [(first, middle), (middle, last)]
     return points[kept]
+
+
+def _length(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # Not np.hypot, which rounds otherwise.
+    return np.sqrt(x * x + y * y)
 
 
 def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str, Sequence[Stroke]]:

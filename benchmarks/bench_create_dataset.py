@@ -1,0 +1,168 @@
+r"""How fast is the conversion, next to one that works the tutorial's way?
+
+    python benchmarks/bench_create_dataset.py --ndjson_path=rnn_tutorial_data
+
+Both convert the same real drawings in turns: the baseline by one process, `json`, NumPy for one
+drawing at a time and a `tf.train.Example` built feature by feature; ours by all cores. Below them
+what parsing alone costs, by the same number of processes, is the limit to approach. Last, the
+peak memory of all processes together while millions of drawings are converted.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import console  # isort: skip  # noqa: E402  (before TensorFlow)
+import numpy as np  # noqa: E402
+import orjson  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from absl import flags  # noqa: E402
+
+import conversion  # noqa: E402
+
+_NDJSON_PATH = flags.DEFINE_string("ndjson_path", None, "Folder of real drawings.", required=True)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")
+_DRAWINGS = flags.DEFINE_integer("drawings", 20000, "Drawings for the baseline.")
+_REPEATS = flags.DEFINE_integer("repeats", 4, "How often ours converts the folder, as copies.")
+_MILLIONS = flags.DEFINE_float("millions", 2.0, "Drawings for the memory figure.")
+
+
+def baseline(lines: list[bytes], folder: str) -> None:
+    """Ten shards, written at random, a drawing at a time."""
+    paths = [os.path.join(folder, f"baseline-{i:05d}-of-00010") for i in range(10)]
+    writers = [tf.io.TFRecordWriter(path) for path in paths]
+    classes = []
+    for line in lines:
+        sample = json.loads(line)
+        strokes = sample["drawing"]
+        points = np.zeros((sum(len(stroke[0]) for stroke in strokes), 3), np.float32)
+        start = 0
+        for stroke in strokes:
+            end = start + len(stroke[0])
+            points[start:end, 0], points[start:end, 1] = stroke[0], stroke[1]
+            points[end - 1, 2] = 1
+            start = end
+        lower, upper = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+        scale = upper - lower
+        scale[scale == 0] = 1
+        points[:, :2] = (points[:, :2] - lower) / scale
+        points[1:, :2] -= points[:-1, :2]
+        ink = points[1:]
+        if sample["word"] not in classes:
+            classes.append(sample["word"])
+        example = tf.train.Example()
+        feature = example.features.feature
+        feature["class_index"].int64_list.value.append(classes.index(sample["word"]))
+        feature["ink"].float_list.value.extend(ink.flatten())
+        feature["shape"].int64_list.value.extend(ink.shape)
+        random.choice(writers).write(example.SerializeToString())
+    for writer in writers:
+        writer.close()
+
+
+def parse_only(path: str) -> int:
+    with open(path, "rb") as file:
+        return sum(1 for line in file if orjson.loads(line))
+
+
+def convert(ndjson_path: str, folder: str, count: int) -> int:
+    """Ours; returns the number of drawings."""
+    splits = [conversion.Split("training", count)]
+    categories = conversion.convert(
+        ndjson_path, folder, splits=splits, num_shards=10, seed=0, num_workers=os.cpu_count()
+    )
+    return sum(category.used["training"] for category in categories)
+
+
+def write_copies(ndjson_path: str, folder: str, repeats: int) -> None:
+    """Every file with its lines several times over."""
+    for path in glob.glob(os.path.join(ndjson_path, "*.ndjson")):
+        with open(path, "rb") as file:
+            content = file.read()
+        with open(os.path.join(folder, os.path.basename(path)), "wb") as file:
+            for _ in range(repeats):
+                file.write(content)
+
+
+def seconds(function, *args) -> float:
+    started = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - started
+
+
+class PeakMemory:
+    """Samples the memory of this process and its children, shared pages split between them."""
+
+    def __enter__(self):
+        self.bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *args):
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self):
+        while not self._stop.wait(0.1):
+            processes = [os.getpid(), *(p.pid for p in multiprocessing.active_children())]
+            self.bytes = max(self.bytes, sum(map(self._proportional, processes)))
+
+    @staticmethod
+    def _proportional(process: int) -> int:
+        try:
+            with open(f"/proc/{process}/smaps_rollup") as file:
+                return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
+        except OSError:  # ended meanwhile
+            return 0
+
+
+def main() -> None:
+    files = glob.glob(os.path.join(_NDJSON_PATH.value, "*.ndjson"))
+    lines = []
+    for path in files:
+        with open(path, "rb") as file:
+            lines += file
+    random.Random(0).shuffle(lines)
+    lines = lines[: _DRAWINGS.value]
+    rates = {"baseline": [], "ours": [], "parsing alone": []}
+    with tempfile.TemporaryDirectory() as folder:
+        copies = os.path.join(folder, "ndjson")
+        os.mkdir(copies)
+        write_copies(_NDJSON_PATH.value, copies, _REPEATS.value)
+        paths = glob.glob(os.path.join(copies, "*"))
+        for _ in range(_ROUNDS.value):
+            rates["baseline"].append(len(lines) / seconds(baseline, lines, folder))
+            started = time.perf_counter()
+            total = convert(copies, os.path.join(folder, "out"), 10**9)
+            rates["ours"].append(total / (time.perf_counter() - started))
+            with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+                rates["parsing alone"].append(total / seconds(pool.map, parse_only, paths, 1))
+    median = {name: statistics.median(values) for name, values in rates.items()}
+    print(f"\n{os.cpu_count()} cores, {total:,} drawings\n")
+    print("| | drawings/s | × baseline |\n|---|---|---|")
+    for name, rate in median.items():
+        print(f"| {name} | {rate:,.0f} | {rate / median['baseline']:.1f} |")
+    with tempfile.TemporaryDirectory() as folder:
+        copies = os.path.join(folder, "ndjson")
+        os.mkdir(copies)
+        per_copy = total // _REPEATS.value
+        write_copies(_NDJSON_PATH.value, copies, -(-int(_MILLIONS.value * 1e6) // per_copy))
+        with PeakMemory() as memory:
+            total = convert(copies, os.path.join(folder, "out"), 10**9)
+    print(f"\nPeak memory for {total:,} drawings: {memory.bytes / 2**20:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    console.run(main)
