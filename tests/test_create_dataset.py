@@ -27,10 +27,10 @@ import ink
 SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
 
 
-def convert(source, target, *, splits=SPLITS, num_shards=3, seed=0, num_workers=2):
+def convert(source, target, *, splits=SPLITS, num_shards=3, seed=0, num_workers=2, **options):
     return conversion.convert(
         str(source), str(target), splits=splits, num_shards=num_shards, seed=seed,
-        num_workers=num_workers,
+        num_workers=num_workers, **options,
     )  # fmt: skip
 
 
