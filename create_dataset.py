@@ -84,12 +84,10 @@ def make_report(
 
 
 def _describe(categories: Sequence[conversion.Category]) -> dict[str, object]:
-    sums = {
-        name: sum(
-            (collections.Counter(getattr(c, name)) for c in categories), collections.Counter()
-        )
-        for name in ("used", "skipped", "points", "strokes")
-    }
+    sums = {name: collections.Counter() for name in ("used", "skipped", "points", "strokes")}
+    for category in categories:
+        for name, counts in sums.items():
+            counts.update(getattr(category, name))
     return {
         "files": [category.path for category in categories],
         "lines_read": sum(category.read for category in categories),
