@@ -15,8 +15,9 @@ B is the batch size, T the longest ink of the batch; rows past a drawing's own l
 The way of a record to a batch, and why each step stands where it does:
 
     files        shuffled anew for each pass, so that passes differ
-    records      several files read at once; shuffled in a small buffer while they are still
-                 short strings (create_dataset.py has shuffled them well already)
+    blocks       of a few serialized records that stand together, of several files at once; a
+                 step of tf.data costs a block what it would cost a record. Shuffled as blocks:
+                 create_dataset.py has shuffled the records
     repeat       before the batches, so that every batch is full
     pools        many batches' records, parsed by one call and sorted by length, so that a
                  batch holds drawings of about one length and little padding
@@ -39,8 +40,11 @@ INK_COLUMNS = 3
 # 14% of batches of 64; more would gain little and make a batch more uniform.
 POOL_BATCHES = 32
 
-# Records in the shuffle buffer, at some 700 bytes each: about 6 MB, filled in milliseconds.
-SHUFFLE_RECORDS = 8192
+# Records a block: few enough that those of one block are spread over the batches of a pool.
+BLOCK_RECORDS = 16
+
+# Blocks in the shuffle buffer: some 8,000 records of 700 bytes, filled in milliseconds.
+SHUFFLE_BLOCKS = 512
 
 # Files read at once, to mix records of different files and to hide a network's latency.
 PARALLEL_FILES = 4
@@ -251,10 +255,8 @@ def training_input_fn(
     def input_fn() -> tf.data.Dataset:
         dataset = tf.data.Dataset.from_tensor_slices(list(files))
         dataset = dataset.shuffle(len(files), seed=seed)
-        dataset = dataset.interleave(
-            _read_file, cycle_length=PARALLEL_FILES, num_parallel_calls=PARALLEL_FILES
-        )
-        dataset = dataset.shuffle(SHUFFLE_RECORDS, seed=seed + 1)
+        dataset = _read_blocks(dataset)
+        dataset = dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1)
         dataset = dataset.repeat(num_epochs)
         dataset = _sorted_batches(
             dataset, batch_size=batch_size, num_classes=num_classes, shuffle_seed=seed + 2
@@ -268,10 +270,7 @@ def eval_input_fn(files: Sequence[str], *, batch_size: int, num_classes: int) ->
     """One pass over every drawing, the last smaller batch included. See `training_input_fn`."""
 
     def input_fn() -> tf.data.Dataset:
-        dataset = tf.data.Dataset.from_tensor_slices(list(files))
-        dataset = dataset.interleave(
-            _read_file, cycle_length=PARALLEL_FILES, num_parallel_calls=PARALLEL_FILES
-        )
+        dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)))
         dataset = _sorted_batches(
             dataset, batch_size=batch_size, num_classes=num_classes, shuffle_seed=None
         )
@@ -280,14 +279,19 @@ def eval_input_fn(files: Sequence[str], *, batch_size: int, num_classes: int) ->
     return input_fn
 
 
-def _read_file(path: tf.Tensor) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES)
+def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:
+    def read_file(path: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).batch(BLOCK_RECORDS)
+
+    return files.interleave(
+        read_file, cycle_length=PARALLEL_FILES, num_parallel_calls=PARALLEL_FILES
+    )
 
 
 def _sorted_batches(
-    records: tf.data.Dataset, *, batch_size: int, num_classes: int, shuffle_seed: int | None
+    blocks: tf.data.Dataset, *, batch_size: int, num_classes: int, shuffle_seed: int | None
 ) -> tf.data.Dataset:
-    """Cuts a dataset of serialized records into batches, sorted by length within pools."""
+    """Makes batches, sorted by length within pools, of blocks of serialized records."""
 
     def parse_pool(pool: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
         ink, class_index = parse_records(pool, num_classes=num_classes)
@@ -306,7 +310,7 @@ def _sorted_batches(
         batches = tf.data.Dataset.from_tensor_slices(numbers)
         return batches.map(lambda number: _cut_batch(ink, class_index, number, batch_size))
 
-    pools = records.batch(batch_size * POOL_BATCHES)
+    pools = blocks.rebatch(batch_size * POOL_BATCHES)
     pools = pools.map(parse_pool, num_parallel_calls=PARALLEL_POOLS)
     return pools.enumerate().flat_map(cut_pool)
 
