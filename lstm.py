@@ -215,7 +215,6 @@ def _block_lstm_gradient(
             tf.tile(zeros, [1, 4]),
             tf.TensorArray(tf.float32, num_steps, element_shape=[None, 4 * num_nodes]),
         ],
-        back_prop=False,
         parallel_iterations=2,
     )
     gates_gradient = tf.reshape(all_gates_gradients.stack(), [-1, 4 * num_nodes])  # [T B, 4N]
