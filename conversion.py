@@ -13,7 +13,6 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
-import fcntl
 import gc
 import glob
 import gzip
@@ -21,10 +20,8 @@ import io
 import itertools
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +32,10 @@ import tensorflow as tf
 import console
 import ink
 import input_pipeline
+import staging
+
+# The names of all splits: a conversion replaces those of an earlier one that it does not make.
+SPLITS = ("training", "eval", "test")
 
 # Lines parsed by one call: larger blocks leave the processor's cache (measured).
 BLOCK_LINES = 500
@@ -49,11 +50,6 @@ BUCKET_BYTES = 32 << 20
 # times its simplified line.
 RECORD_BYTES = 800
 RECORD_BYTES_PER_LINE_BYTE = 1.3
-
-# How long to wait for another conversion into the same folder.
-LOCK_SECONDS = 3.0
-
-STAGING_PREFIX = ".create_dataset-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -347,14 +343,14 @@ def convert(
       OSError, tf.errors.OpError: a file cannot be read or written.
     """
     categories = find_categories(ndjson_path, only=only)
-    with _staging_folder(output_path) as staging:
+    with staging.staging_folder(output_path) as folder:
         job = Job(
             splits=tuple(splits),
             num_shards=num_shards,
             buckets_per_shard=_buckets_per_shard(categories, splits, num_shards),
             seed=seed,
             recognized_only=recognized_only,
-            staging=staging,
+            staging=folder,
         )
         with _worker_pool(num_workers) as pool:
             converted = _convert_categories(pool, job, categories)
@@ -364,11 +360,11 @@ def convert(
         classes = [category.word for category in converted]
         for split in splits:
             input_pipeline.write_classes(
-                os.path.join(staging, f"{split.name}.tfrecord.classes"), classes
+                os.path.join(folder, f"{split.name}.tfrecord.classes"), classes
             )
         if describe:
-            describe(staging, converted)
-        _publish(job, output_path)
+            describe(folder, converted)
+        staging.publish(folder, output_path, splits=SPLITS)
     return converted
 
 
@@ -411,65 +407,6 @@ def _write_shards(pool: concurrent.futures.Executor, job: Job) -> None:
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         future.result()
         progress.update(done, f"{done}/{len(shards)} shards")
-
-
-@contextlib.contextmanager
-def _staging_folder(output_path: str) -> Iterator[str]:
-    """A local folder for unfinished files, beside the finished ones if those are local.
-
-    Holds a lock, so that of two conversions into one folder the second refuses; the folder of
-    one that was killed is removed by the next.
-    """
-    tf.io.gfile.makedirs(output_path)
-    if "://" in output_path:
-        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX) as staging:
-            yield staging
-        return
-    lock = os.open(output_path, os.O_RDONLY)
-    try:
-        _lock(lock, output_path)
-        for left_over in glob.glob(os.path.join(glob.escape(output_path), STAGING_PREFIX + "*")):
-            shutil.rmtree(left_over)
-        staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=output_path)
-        try:
-            yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        os.close(lock)
-
-
-def _lock(folder: int, output_path: str) -> None:
-    """Waits a little: the workers of a conversion that was killed hold its lock a moment more."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise ValueError(f"{output_path}: another conversion is writing there") from None
-            time.sleep(0.1)
-
-
-def _publish(job: Job, output_path: str) -> None:
-    """Gives the finished files their names.
-
-    The class lists go first and come last: a folder whose files are of two conversions, because
-    a machine stopped in this very moment, has none, and training says so.
-    """
-    stale = []
-    for split in job.splits:
-        pattern = os.path.join(output_path, f"{split.name}.tfrecord")
-        stale += tf.io.gfile.glob([pattern + ".classes", pattern + "-?????-of-?????"])
-    for path in sorted(stale, key=lambda path: not path.endswith(".classes")):
-        tf.io.gfile.remove(path)
-    finished = sorted(os.listdir(job.staging), key=lambda name: name.endswith(".classes"))
-    for name in finished:
-        source, target = os.path.join(job.staging, name), os.path.join(output_path, name)
-        if "://" in output_path:
-            tf.io.gfile.copy(source, target, overwrite=True)
-        else:
-            os.replace(source, target)
 
 
 # ---- Processes ----

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import time
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ import console  # isort: skip  (before TensorFlow)
 import tensorflow as tf
 from absl import flags
 
+import hooks
 import input_pipeline
 import lstm
 import model
@@ -115,9 +115,6 @@ _WARM_START_FROM = flags.DEFINE_string(
     "warm_start_from", "", "Checkpoint, or folder of checkpoints, to take the first weights from."
 )
 
-# Seconds between two lines of progress.
-PROGRESS_SECONDS = 10.0
-
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
 
@@ -126,6 +123,9 @@ FREE_HPARAMS = ("cell_type", "mixed_precision")
 
 # What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
 READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
+
+# Hyper-parameters whose flag has another name.
+FLAG_OF = {"num_classes": "classes", "decay_steps": "steps"}
 
 HPARAMS_FILE = "hparams.json"
 CLASSES_FILE = "classes.txt"
@@ -167,7 +167,8 @@ def prepare_model_dir(model_dir: str, *, params: model.HParams, classes: Sequenc
 
 def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
     changed = [
-        f"{name}={_flag_value(getattr(before, name))} (now {_flag_value(getattr(now, name))})"
+        f"{FLAG_OF.get(name, name)}={_flag_value(getattr(before, name))} "
+        f"(now {_flag_value(getattr(now, name))})"
         for name in _HPARAMS
         if name not in FREE_HPARAMS and getattr(before, name) != getattr(now, name)
     ]
@@ -221,111 +222,6 @@ def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
     return [name for name in model.variable_shapes(params) if name not in differing]
 
 
-# ---- Hooks: what a run shows, and how it is stopped ----
-
-
-class ProgressHook(tf.estimator.SessionRunHook):
-    """Prints step, loss, drawings a second and time left.
-
-    The rate counts the steps' own time: saving and evaluating in between does not slow it.
-    """
-
-    def __init__(self, *, batch_size: int, max_steps: int):
-        self._batch_size = batch_size
-        self._max_steps = max_steps
-        self.step = 0  # steps done, of all runs
-
-    def begin(self) -> None:
-        # Estimator puts the loss, and nothing else, into that collection.
-        self._global_step = tf.compat.v1.train.get_global_step()
-        (self._loss,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.LOSSES)
-        count = sum(v.shape.num_elements() for v in tf.compat.v1.trainable_variables())
-        print(f"Parameters: {count:,}", flush=True)
-
-    def after_create_session(self, session, coord) -> None:
-        self.step = int(session.run(self._global_step))
-        self._next_line = 0.0  # the first step is shown, but its time is TensorFlow's start
-        self._seconds, self._steps = 0.0, 0
-
-    def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
-        self._started = time.monotonic()
-        return tf.estimator.SessionRunArgs(self._loss)
-
-    def after_run(self, run_context, run_values) -> None:
-        now = time.monotonic()
-        self.step += 1
-        if self._next_line:
-            self._seconds += now - self._started
-            self._steps += 1
-        if now >= self._next_line or self.step >= self._max_steps:
-            self._print_line(run_values.results)
-            self._next_line = now + PROGRESS_SECONDS
-            self._seconds, self._steps = 0.0, 0
-
-    def _print_line(self, loss: float) -> None:
-        line = f"step {self.step:,}/{self._max_steps:,}  loss {loss:.4f}"
-        if self._steps:
-            rate = self._steps / self._seconds
-            left = console.duration((self._max_steps - self.step) / rate)
-            line += f"  {rate * self._batch_size:,.0f} drawings/s  {left} left"
-        print(line, flush=True)
-
-
-class Stopped(Exception):
-    """The user or a scheduler asked the run to stop."""
-
-
-class StopHook(tf.estimator.SessionRunHook):
-    """Ends a session after the step in which SIGINT or SIGTERM came, with a checkpoint.
-
-    The second signal acts as it would have without the hook.
-    """
-
-    signal_number: int | None = None
-
-    @classmethod
-    def install(cls) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, cls._on_signal)
-
-    @classmethod
-    def _on_signal(cls, number: int, frame: object) -> None:
-        print("\nStopping after this step; once more to stop at once.", flush=True)
-        cls.signal_number = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def __init__(self, *, save_to: str | None):
-        """Saves to that folder; None where there is nothing to save, as in evaluation."""
-        self._save_to = save_to
-
-    def after_run(self, run_context, run_values) -> None:
-        if StopHook.signal_number is None:
-            return
-        if self._save_to:
-            (saver,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)
-            step = tf.compat.v1.train.get_global_step()
-            saver.save(run_context.session, os.path.join(self._save_to, "model.ckpt"), step)
-        raise Stopped
-
-
-class ReportEvaluation(tf.estimator.Exporter):
-    """Prints each evaluation: Estimator hands its results to exporters alone."""
-
-    name = "report"
-
-    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        print_evaluation(eval_result)
-
-
-def print_evaluation(result: dict[str, float]) -> None:
-    print(
-        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, "
-        f"loss {result['loss']:.4f}, {result['drawings']:,} drawings",
-        flush=True,
-    )
-
-
 # ---- The run ----
 
 
@@ -351,7 +247,7 @@ def train(
 
     Raises:
       ValueError: data, folder or hyper-parameters do not fit, or training diverged.
-      Stopped: a signal came; a checkpoint of the last step is saved.
+      hooks.Stopped: a signal came; a checkpoint of the last step is saved.
     """
     num_classes = len(classes)
     for flag, files in (("--training_data", training_files), ("--eval_data", eval_files)):
@@ -381,12 +277,12 @@ def train(
     eval_fn = input_pipeline.eval_input_fn(
         eval_files, batch_size=batch_size, num_classes=num_classes
     )
-    progress = ProgressHook(batch_size=batch_size, max_steps=steps)
+    progress = hooks.ProgressHook(batch_size=batch_size, max_steps=steps)
     try:
         if first_step >= steps:
             print(f"{model_dir} has done {first_step:,} steps already: evaluating")
-            result = estimator.evaluate(eval_fn, hooks=[StopHook(save_to=None)])
-            print_evaluation(result)
+            result = estimator.evaluate(eval_fn, hooks=[hooks.StopHook(save_to=None)])
+            hooks.print_evaluation(result)
             return result
         result, _ = tf.estimator.train_and_evaluate(
             estimator,
@@ -398,13 +294,13 @@ def train(
                     seed=seed + int(first_step),  # a resumed run does not see the same batches
                 ),
                 max_steps=steps,
-                hooks=[progress, StopHook(save_to=model_dir)],
+                hooks=[progress, hooks.StopHook(save_to=model_dir)],
             ),
             tf.estimator.EvalSpec(
                 eval_fn,
                 steps=None,  # all of them
-                hooks=[StopHook(save_to=None)],
-                exporters=[ReportEvaluation()],
+                hooks=[hooks.StopHook(save_to=None)],
+                exporters=[hooks.ReportEvaluation()],
                 start_delay_secs=0,
                 throttle_secs=eval_throttle_secs,
             ),
@@ -450,7 +346,7 @@ def main() -> int | None:
     print(f"Data:       {len(training_files)} + {len(eval_files)} files, {len(classes)} classes")
     settings = {**dataclasses.asdict(params), "batch_size": _BATCH_SIZE.value, "seed": _SEED.value}
     print(f"Settings:   {', '.join(f'{k}={_flag_value(v)}' for k, v in settings.items())}")
-    StopHook.install()
+    hooks.StopHook.install()
     try:
         train(
             training_files=training_files,
@@ -466,9 +362,9 @@ def main() -> int | None:
             seed=_SEED.value,
             warm_start_from=_WARM_START_FROM.value,
         )
-    except Stopped:
+    except hooks.Stopped:
         print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
-        return 128 + StopHook.signal_number
+        return 128 + hooks.StopHook.signal_number
     print(f"Checkpoints: {model_dir}")
     print(f"Look at it:  tensorboard --logdir={model_dir}")
     return None

@@ -23,6 +23,7 @@ from test_input_pipeline import decode
 import conversion
 import create_dataset
 import ink
+import staging
 
 SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
 
@@ -188,6 +189,8 @@ def test_test_split_takes_what_training_and_evaluation_left(source, tmp_path):
     files = sorted(source.iterdir())
     expected = [d for path in files for d in drawings_of_lines(path, 25, 28)]
     assert sorted(drawings_in(tmp_path / "out", "test")) == sorted(expected)
+    convert(source, tmp_path / "out")  # without it: none is left of the earlier run
+    assert not list((tmp_path / "out").glob("test.*"))
 
 
 def test_only_the_categories_asked_for(source, tmp_path):
@@ -318,7 +321,7 @@ def test_full_disk_leaves_the_previous_result(source, tmp_path):
 
 def wait_for_staging(process: subprocess.Popen, folder: pathlib.Path) -> None:
     """Returns once the program is at work, or has ended."""
-    while process.poll() is None and not list(folder.glob(conversion.STAGING_PREFIX + "*")):
+    while process.poll() is None and not list(folder.glob(staging.STAGING_PREFIX + "*")):
         time.sleep(0.01)
 
 
@@ -344,9 +347,9 @@ def test_interrupted_run_leaves_the_previous_result_and_the_next_succeeds(tmp_pa
 
 
 def test_second_conversion_into_a_folder_refuses(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(staging, "LOCK_SECONDS", 0.0)
     with (
-        conversion._staging_folder(str(tmp_path / "out")),
+        staging.staging_folder(str(tmp_path / "out")),
         pytest.raises(ValueError, match="another conversion"),
     ):
         convert(source, tmp_path / "out")

@@ -1,0 +1,116 @@
+"""What a training run shows while it goes, and how it is stopped: hooks for Estimator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import tensorflow as tf
+
+import console
+
+# Seconds between two lines of progress.
+PROGRESS_SECONDS = 10.0
+
+
+class ProgressHook(tf.estimator.SessionRunHook):
+    """Prints step, loss, drawings a second and time left.
+
+    The rate counts the steps' own time: saving and evaluating in between does not slow it.
+    """
+
+    def __init__(self, *, batch_size: int, max_steps: int):
+        self._batch_size = batch_size
+        self._max_steps = max_steps
+        self.step = 0  # steps done, of all runs
+
+    def begin(self) -> None:
+        # Estimator puts the loss, and nothing else, into that collection.
+        self._global_step = tf.compat.v1.train.get_global_step()
+        (self._loss,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.LOSSES)
+        count = sum(v.shape.num_elements() for v in tf.compat.v1.trainable_variables())
+        print(f"Parameters: {count:,}", flush=True)
+
+    def after_create_session(self, session, coord) -> None:
+        self.step = int(session.run(self._global_step))
+        self._next_line = 0.0  # the first step is shown, but its time is TensorFlow's start
+        self._seconds, self._steps = 0.0, 0
+
+    def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
+        self._started = time.monotonic()
+        return tf.estimator.SessionRunArgs(self._loss)
+
+    def after_run(self, run_context, run_values) -> None:
+        now = time.monotonic()
+        self.step += 1
+        if self._next_line:
+            self._seconds += now - self._started
+            self._steps += 1
+        if now >= self._next_line or self.step >= self._max_steps:
+            self._print_line(run_values.results)
+            self._next_line = now + PROGRESS_SECONDS
+            self._seconds, self._steps = 0.0, 0
+
+    def _print_line(self, loss: float) -> None:
+        line = f"step {self.step:,}/{self._max_steps:,}  loss {loss:.4f}"
+        if self._steps:
+            rate = self._steps / self._seconds
+            left = console.duration((self._max_steps - self.step) / rate)
+            line += f"  {rate * self._batch_size:,.0f} drawings/s  {left} left"
+        print(line, flush=True)
+
+
+class Stopped(Exception):
+    """The user or a scheduler asked the run to stop."""
+
+
+class StopHook(tf.estimator.SessionRunHook):
+    """Ends a session after the step in which SIGINT or SIGTERM came, with a checkpoint.
+
+    The second signal acts as it would have without the hook.
+    """
+
+    signal_number: int | None = None
+
+    @classmethod
+    def install(cls) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cls._on_signal)
+
+    @classmethod
+    def _on_signal(cls, number: int, frame: object) -> None:
+        print("\nStopping after this step; once more to stop at once.", flush=True)
+        cls.signal_number = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __init__(self, *, save_to: str | None):
+        """Saves to that folder; None where there is nothing to save, as in evaluation."""
+        self._save_to = save_to
+
+    def after_run(self, run_context, run_values) -> None:
+        if StopHook.signal_number is None:
+            return
+        if self._save_to:
+            (saver,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)
+            step = tf.compat.v1.train.get_global_step()
+            saver.save(run_context.session, os.path.join(self._save_to, "model.ckpt"), step)
+        raise Stopped
+
+
+class ReportEvaluation(tf.estimator.Exporter):
+    """Prints each evaluation: Estimator hands its results to exporters alone."""
+
+    name = "report"
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        print_evaluation(eval_result)
+
+
+def print_evaluation(result: dict[str, float]) -> None:
+    print(
+        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, "
+        f"loss {result['loss']:.4f}, {result['drawings']:,} drawings",
+        flush=True,
+    )

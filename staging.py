@@ -1,0 +1,78 @@
+"""Output folders whose files appear all at once, when all are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+# How long to wait for another conversion into the same folder.
+LOCK_SECONDS = 3.0
+
+STAGING_PREFIX = ".create_dataset-"
+
+
+@contextlib.contextmanager
+def staging_folder(output_path: str) -> Iterator[str]:
+    """A local folder for unfinished files, beside the finished ones if those are local.
+
+    Holds a lock, so that of two conversions into one folder the second refuses; the folder of
+    one that was killed is removed by the next.
+    """
+    tf.io.gfile.makedirs(output_path)
+    if "://" in output_path:
+        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX) as staging:
+            yield staging
+        return
+    lock = os.open(output_path, os.O_RDONLY)
+    try:
+        _lock(lock, output_path)
+        for left_over in glob.glob(os.path.join(glob.escape(output_path), STAGING_PREFIX + "*")):
+            shutil.rmtree(left_over)
+        staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=output_path)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _lock(folder: int, output_path: str) -> None:
+    """Waits a little: the workers of a conversion that was killed hold its lock a moment more."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ValueError(f"{output_path}: another conversion is writing there") from None
+            time.sleep(0.1)
+
+
+def publish(staging: str, output_path: str, *, splits: Sequence[str]) -> None:
+    """Gives the finished files their names, in the place of all earlier ones of the splits.
+
+    The class lists go first and come last: a folder whose files are of two conversions, because
+    a machine stopped in this very moment, has none, and training says so.
+    """
+    stale = []
+    for split in splits:
+        pattern = os.path.join(output_path, f"{split}.tfrecord")
+        stale += tf.io.gfile.glob([pattern + ".classes", pattern + "-?????-of-?????"])
+    for path in sorted(stale, key=lambda path: not path.endswith(".classes")):
+        tf.io.gfile.remove(path)
+    finished = sorted(os.listdir(staging), key=lambda name: name.endswith(".classes"))
+    for name in finished:
+        source, target = os.path.join(staging, name), os.path.join(output_path, name)
+        if "://" in output_path:
+            tf.io.gfile.copy(source, target, overwrite=True)
+        else:
+            os.replace(source, target)
