@@ -6,6 +6,7 @@ Import it before TensorFlow: its C++ side reads once, at its first message, how 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -55,7 +56,8 @@ def run(main: Callable[[], int | None], *, errors: tuple[type[Exception], ...] =
         except (ValueError, OSError, *errors) as error:
             if logging.level_debug():
                 traceback.print_exc()
-            return fail(getattr(error, "message", None) or str(error))
+            message = getattr(error, "message", None) or str(error)
+            return fail(message.split("\n\t [[")[0])  # where TensorFlow goes on about its graph
 
     app.run(checked, flags_parser=_parse_flags)
 
@@ -69,7 +71,9 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        sys.exit(fail(f"{error}\n{os.path.basename(argv[0])} --help lists the flags"))
+        # As absl says that a required flag is missing.
+        message = re.sub(r"flag (\S+)=None: .*", r"\1 is required", str(error))
+        sys.exit(fail(f"{message}\n{os.path.basename(argv[0])} --help lists the flags"))
 
 
 def fail(message: str) -> int:

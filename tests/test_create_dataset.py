@@ -298,6 +298,12 @@ def test_program_refuses_without_a_traceback(source, tmp_path, flags, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_program_names_required_flags():
+    done = run_program("create_dataset.py", "--ndjson_path=somewhere")
+    assert done.returncode == 1
+    assert "error: --output_path is required" in done.stderr
+
+
 def test_program_refuses_stray_arguments(source, tmp_path):
     done = run_program(*program_args(source, tmp_path / "out"), "stray")
     assert done.returncode == 1 and "unexpected argument 'stray'" in done.stderr
