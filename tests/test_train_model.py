@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import re
+import resource
 import signal
 
 import numpy as np
@@ -264,6 +265,19 @@ def test_program_refuses_without_a_traceback(data, tmp_path, flags, message):
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_full_disk_ends_training_with_a_message(data, tmp_path):
+    # A limit on a file's size fails a write as a full disk does, without one to fill.
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    args = program_args(data, **SMALL, steps=3, model_dir=tmp_path / "m")
+    done = run_program(*args, preexec_fn=limit)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+    assert run_program(*args).returncode == 0  # with room again
 
 
 def wait_for_line(process, text: str) -> None:
