@@ -24,6 +24,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -96,7 +97,10 @@ def open_ndjson(path: str) -> Iterator[io.BufferedIOBase]:
         file = stack.enter_context(opener(path, "rb"))
         if path.endswith(".gz"):
             file = stack.enter_context(gzip.GzipFile(fileobj=file))
-        yield file
+        try:
+            yield file
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
 
 
 def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Category]:
@@ -352,7 +356,7 @@ def convert(
             recognized_only=recognized_only,
             staging=folder,
         )
-        with _worker_pool(num_workers) as pool:
+        with _worker_pool(num_workers) as pool, _name_folder(output_path):
             converted = _convert_categories(pool, job, categories)
             if not any(category.used[splits[0].name] for category in converted):
                 raise ValueError(f"{ndjson_path}: no usable drawing for {splits[0].name}")
@@ -366,6 +370,16 @@ def convert(
             describe(folder, converted)
         staging.publish(folder, output_path, splits=SPLITS)
     return converted
+
+
+@contextlib.contextmanager
+def _name_folder(output_path: str) -> Iterator[None]:
+    """A failing write, on a full disk for example, does not say where it was."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or output_path
+        raise
 
 
 def _buckets_per_shard(

@@ -146,6 +146,15 @@ def test_compressed_files_and_any_script(tmp_path):
     assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
 
 
+def test_damaged_compressed_file_is_named(tmp_path):
+    path = write_ndjson(tmp_path / "in", "cat", 30)
+    damaged = tmp_path / "in/cat.ndjson.gz"
+    damaged.write_bytes(gzip.compress(path.read_bytes())[:-200])
+    path.unlink()
+    with pytest.raises(ValueError, match="cat.ndjson.gz: the compressed file is damaged"):
+        convert(tmp_path / "in", tmp_path / "out")
+
+
 def test_file_without_a_usable_drawing_is_left_out(source, tmp_path, capsys):
     (source / "empty.ndjson").touch()
     (source / "bad.ndjson").write_text("nonsense\n")
@@ -321,7 +330,8 @@ def test_full_disk_leaves_the_previous_result(source, tmp_path):
 
     done = run_program(*args, preexec_fn=limit)
     assert done.returncode == 1
-    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+    assert f"File too large: '{tmp_path}/out'" in done.stderr
+    assert "Traceback" not in done.stderr
     assert contents(tmp_path / "out") == before
 
 
