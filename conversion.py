@@ -13,16 +13,11 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
-import gc
 import glob
 import gzip
 import io
 import itertools
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +29,7 @@ import console
 import ink
 import input_pipeline
 import staging
+import workers
 
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")
@@ -356,7 +352,7 @@ def convert(
             recognized_only=recognized_only,
             staging=folder,
         )
-        with _worker_pool(num_workers) as pool, _name_folder(output_path):
+        with workers.worker_pool(num_workers) as pool, _name_folder(output_path):
             converted = _convert_categories(pool, job, categories)
             if not any(category.used[splits[0].name] for category in converted):
                 raise ValueError(f"{ndjson_path}: no usable drawing for {splits[0].name}")
@@ -403,7 +399,7 @@ def _convert_categories(
 ) -> list[Category]:
     progress = console.Progress("Converting", len(categories))
     started = time.monotonic()
-    futures = _submit(pool, convert_category, [(job, category) for category in categories])
+    futures = workers.submit(pool, convert_category, [(job, category) for category in categories])
     drawings = 0
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         drawings += sum(future.result().used.values())
@@ -417,51 +413,7 @@ def _convert_categories(
 def _write_shards(pool: concurrent.futures.Executor, job: Job) -> None:
     shards = list(itertools.product([job], range(len(job.splits)), range(job.num_shards)))
     progress = console.Progress("Shuffling", len(shards))
-    futures = _submit(pool, write_shard, shards)
+    futures = workers.submit(pool, write_shard, shards)
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         future.result()
         progress.update(done, f"{done}/{len(shards)} shards")
-
-
-# ---- Processes ----
-
-
-@contextlib.contextmanager
-def _worker_pool(num_workers: int) -> Iterator[concurrent.futures.Executor]:
-    """Worker processes; when one dies or the work is interrupted, all are stopped."""
-    # A fork shares the memory of TensorFlow's import, which a spawned process would repeat.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(
-        num_workers, mp_context=context, initializer=_start_worker
-    )
-    try:
-        yield pool
-    except concurrent.futures.process.BrokenProcessPool:
-        raise ValueError(
-            "a worker process was killed, most likely because memory ran out; try again with "
-            "fewer --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _submit(
-    pool: concurrent.futures.Executor, function: Callable, calls: Sequence[tuple]
-) -> list[concurrent.futures.Future]:
-    # Python drops a KeyboardInterrupt that comes while it forks: Ctrl-C waits till that is done.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        return [pool.submit(function, *call) for call in calls]
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    gc.disable()  # nothing here is cyclic; collecting costs a third of the time (measured)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
