@@ -15,6 +15,7 @@ import http.client
 import os
 import random
 import shutil
+import socket
 import threading
 import time
 import urllib.error
@@ -156,7 +157,8 @@ def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> Non
         raise DownloadError(problem) from None
     except urllib.error.URLError as error:
         raise _Retry(str(error.reason)) from None
-    except (http.client.HTTPException, ConnectionError, TimeoutError, zlib.error) as error:
+    # Before Python 3.10 socket.timeout is no TimeoutError.
+    except (http.client.HTTPException, ConnectionError, socket.timeout, zlib.error) as error:
         raise _Retry(f"the connection failed ({type(error).__name__})") from None
     if not _ends_well(partial):
         raise _Retry("the file ends in the middle of a line")
