@@ -207,10 +207,9 @@ def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
         shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     except (ValueError, tf.errors.OpError):
         raise ValueError(f"--warm_start_from={path}: no checkpoint there") from None
+    ours = model.variable_shapes(params)
     differing = {
-        name: (shapes.get(name), shape)
-        for name, shape in model.variable_shapes(params).items()
-        if shapes.get(name) != shape
+        name: (shapes.get(name), shape) for name, shape in ours.items() if shapes.get(name) != shape
     }
     for name, (there, here) in differing.items():
         if not name.startswith("dense/") or there is None or there[:-1] != here[:-1]:
@@ -219,7 +218,7 @@ def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
                 "--num_layers, --num_nodes, --num_conv, --conv_len and --batch_norm must be "
                 "those of the checkpoint"
             )
-    return [name for name in model.variable_shapes(params) if name not in differing]
+    return [name for name in ours if name not in differing]
 
 
 # ---- The run ----
@@ -311,7 +310,9 @@ def train(
             raise ValueError(_diverged(progress.step, model_dir)) from None
         files = [*training_files, *eval_files]
         problem = input_pipeline.find_bad_record(files, num_classes=num_classes)
-        raise ValueError(problem) from error if problem else error
+        if problem:
+            raise ValueError(problem) from error
+        raise
     except tf.estimator.NanLossDuringTrainingError:
         raise ValueError(_diverged(progress.step, model_dir)) from None
 

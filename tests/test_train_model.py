@@ -204,6 +204,15 @@ def test_bad_record_is_named(data, tmp_path, split, damage):
         train(data, tmp_path / "m")
 
 
+def test_an_error_that_is_not_the_datas_is_reported_as_it_is(data, tmp_path, monkeypatch):
+    def fail(*args):
+        raise tf.errors.InvalidArgumentError(None, None, "something else")
+
+    monkeypatch.setattr(tf.estimator, "train_and_evaluate", fail)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="something else"):
+        train(data, tmp_path / "m")
+
+
 def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
     with pytest.raises(
         ValueError, match="record 1: has class_index [12], but the class list has 1"
