@@ -343,7 +343,7 @@ def convert(
       OSError, tf.errors.OpError: a file cannot be read or written.
     """
     categories = find_categories(ndjson_path, only=only)
-    with staging.staging_folder(output_path) as folder:
+    with staging.staging_folder(output_path) as folder, _name_folder(output_path):
         job = Job(
             splits=tuple(splits),
             num_shards=num_shards,
@@ -352,7 +352,7 @@ def convert(
             recognized_only=recognized_only,
             staging=folder,
         )
-        with workers.worker_pool(num_workers) as pool, _name_folder(output_path):
+        with workers.worker_pool(num_workers) as pool:
             converted = _convert_categories(pool, job, categories)
             if not any(category.used[splits[0].name] for category in converted):
                 raise ValueError(f"{ndjson_path}: no usable drawing for {splits[0].name}")

@@ -97,24 +97,19 @@ def parse_lines(lines: Sequence[bytes], *, recognized_only: bool = False) -> Par
     done for all of them together. Around a line that is not plainly good the lines are halved
     until it is alone. About 500 lines a call make the most of the processor's cache.
     """
-    if len(lines) > 1:
-        try:
-            return _parse_plain_lines(lines, recognized_only=recognized_only)
-        except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
-            middle = len(lines) // 2
-            return _join(
-                parse_lines(lines[:middle], recognized_only=recognized_only),
-                parse_lines(lines[middle:], recognized_only=recognized_only),
-                middle,
-            )
-    for line in lines:
-        try:
-            word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
-            ink = strokes_to_ink(strokes)
-        except ValueError as error:
-            return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [(0, str(error))])
-        return ParsedLines([word], ink, np.array([0, len(ink)]), [len(strokes)], [0], [])
-    return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [])
+    if not lines:
+        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [])
+    if len(lines) == 1:
+        return _parse_single_line(lines[0], recognized_only=recognized_only)
+    try:
+        return _parse_plain_lines(lines, recognized_only=recognized_only)
+    except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
+        middle = len(lines) // 2
+        return _join(
+            parse_lines(lines[:middle], recognized_only=recognized_only),
+            parse_lines(lines[middle:], recognized_only=recognized_only),
+            middle,
+        )
 
 
 def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
@@ -298,6 +293,15 @@ def _is_row(row: Sequence[float]) -> bool:
     if isinstance(row, np.ndarray):
         return row.ndim == 1 and row.dtype.kind in "fiu"
     return isinstance(row, (list, tuple))
+
+
+def _parse_single_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
+    try:
+        word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
+        ink = strokes_to_ink(strokes)
+    except ValueError as error:
+        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [(0, str(error))])
+    return ParsedLines([word], ink, np.array([0, len(ink)]), [len(strokes)], [0], [])
 
 
 def _parse_plain_lines(lines: Sequence[bytes], *, recognized_only: bool) -> ParsedLines:

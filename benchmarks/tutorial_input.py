@@ -30,7 +30,7 @@ def input_fn(files: Sequence[str], *, batch_size: int, shuffle_records: int = SH
         return {"ink": ink, "shape": parsed["shape"]}, parsed["class_index"][0]
 
     def make() -> tf.data.Dataset:
-        dataset = tf.data.TFRecordDataset.list_files(list(files), shuffle=True, seed=0)
+        dataset = tf.data.Dataset.list_files(list(files), shuffle=True, seed=0)
         dataset = dataset.interleave(tf.data.TFRecordDataset, cycle_length=10, block_length=1)
         dataset = dataset.shuffle(shuffle_records, seed=0).repeat()
         dataset = dataset.map(parse, num_parallel_calls=10).prefetch(shuffle_records)
