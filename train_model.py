@@ -23,6 +23,7 @@ import hooks
 import input_pipeline
 import lstm
 import model
+import model_dirs
 
 
 class _IntegersParser(flags.ArgumentParser):
@@ -118,108 +119,8 @@ _WARM_START_FROM = flags.DEFINE_string(
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
 
-# Hyper-parameters that a run may change when it resumes: how the same network is computed.
-FREE_HPARAMS = ("cell_type", "mixed_precision")
-
 # What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
 READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
-
-# Hyper-parameters whose flag has another name.
-FLAG_OF = {"num_classes": "classes", "decay_steps": "steps"}
-
-HPARAMS_FILE = "hparams.json"
-CLASSES_FILE = "classes.txt"
-
-
-# ---- The model's folder ----
-
-
-def prepare_model_dir(model_dir: str, *, params: model.HParams, classes: Sequence[str]) -> None:
-    """Writes what the folder's checkpoints are, or makes sure that it is the same as before.
-
-    Raises:
-      ValueError: the folder holds a model with other hyper-parameters or classes.
-    """
-    tf.io.gfile.makedirs(model_dir)
-    hparams_path = os.path.join(model_dir, HPARAMS_FILE)
-    classes_path = os.path.join(model_dir, CLASSES_FILE)
-    if tf.io.gfile.exists(hparams_path):
-        with tf.io.gfile.GFile(hparams_path) as file:
-            try:
-                before = model.HParams.from_json(file.read())
-            except ValueError as error:
-                raise ValueError(f"{hparams_path}: {error}") from None
-        problem = _hparams_difference(before, params) or _classes_difference(
-            input_pipeline.read_classes(classes_path), classes
-        )
-        if problem:
-            raise ValueError(
-                f"{model_dir} holds a model {problem}. Give the same to go on with it, or "
-                "another --model_dir"
-            )
-    # The class list first: a folder with hyper-parameters has both.
-    input_pipeline.write_classes(classes_path + ".tmp", classes)
-    tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
-    with tf.io.gfile.GFile(hparams_path + ".tmp", "w") as file:
-        file.write(params.to_json())
-    tf.io.gfile.rename(hparams_path + ".tmp", hparams_path, overwrite=True)
-
-
-def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
-    changed = [
-        f"{FLAG_OF.get(name, name)}={_flag_value(getattr(before, name))} "
-        f"(now {_flag_value(getattr(now, name))})"
-        for name in _HPARAMS
-        if name not in FREE_HPARAMS and getattr(before, name) != getattr(now, name)
-    ]
-    return f"trained with {', '.join(changed)}" if changed else None
-
-
-def _flag_value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _classes_difference(before: Sequence[str], now: Sequence[str]) -> str | None:
-    if list(before) == list(now):
-        return None
-    missing = [name for name in before if name not in now]
-    added = [name for name in now if name not in before]
-    changes = [
-        f"{text} {', '.join(map(repr, names[:5]))}" + (" …" if len(names) > 5 else "")
-        for text, names in (("it also had", missing), ("it did not have", added))
-        if names
-    ]
-    return "for another class list: " + ("; ".join(changes) or "the order differs")
-
-
-def check_warm_start(path: str, *, params: model.HParams) -> list[str]:
-    """Which variables a checkpoint gives this network.
-
-    Returns:
-      The names of the network's variables that the checkpoint has in the same shape.
-      All of them, but for the last layer's where the classes are others.
-
-    Raises:
-      ValueError: there is no checkpoint, or it is of another network.
-    """
-    checkpoint = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
-    try:
-        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
-    except (ValueError, tf.errors.OpError):
-        raise ValueError(f"--warm_start_from={path}: no checkpoint there") from None
-    ours = model.variable_shapes(params)
-    differing = {
-        name: (shapes.get(name), shape) for name, shape in ours.items() if shapes.get(name) != shape
-    }
-    for name, (there, here) in differing.items():
-        if not name.startswith("dense/") or there is None or there[:-1] != here[:-1]:
-            raise ValueError(
-                f"--warm_start_from={path}: its {name} has shape {there}, this network's {here}; "
-                "--num_layers, --num_nodes, --num_conv, --conv_len and --batch_norm must be "
-                "those of the checkpoint"
-            )
-    return [name for name in ours if name not in differing]
-
 
 # ---- The run ----
 
@@ -255,12 +156,12 @@ def train(
     first_step = tf.train.load_variable(checkpoint, "global_step") if checkpoint else 0
     warm_start = None
     if warm_start_from and not checkpoint:
-        names = check_warm_start(warm_start_from, params=params)
+        names = model_dirs.check_warm_start(warm_start_from, params=params)
         warm_start = tf.estimator.WarmStartSettings(
             warm_start_from, vars_to_warm_start=[f"^{name}:0$" for name in names]
         )
         print(f"Starting from {warm_start_from}: {len(names)} variables", flush=True)
-    prepare_model_dir(model_dir, params=params, classes=classes)
+    model_dirs.prepare(model_dir, params=params, classes=classes)
     estimator = tf.estimator.Estimator(
         model.model_fn,
         params=params,
@@ -346,7 +247,9 @@ def main() -> int | None:
     print(f"Model:      {model_dir}")
     print(f"Data:       {len(training_files)} + {len(eval_files)} files, {len(classes)} classes")
     settings = {**dataclasses.asdict(params), "batch_size": _BATCH_SIZE.value, "seed": _SEED.value}
-    print(f"Settings:   {', '.join(f'{k}={_flag_value(v)}' for k, v in settings.items())}")
+    print(
+        f"Settings:   {', '.join(f'{k}={model_dirs.flag_value(v)}' for k, v in settings.items())}"
+    )
     hooks.StopHook.install()
     try:
         train(

@@ -11,6 +11,7 @@ from conftest import random_records, run_program, start_program, write_records
 
 import input_pipeline
 import model
+import model_dirs
 import train_model
 
 CLASSES = ["ant", "bee", "cat"]
@@ -176,9 +177,9 @@ def test_warm_start_from_another_network_is_refused(data, tmp_path):
 
 def test_warm_start_from_the_tutorials_checkpoint(quickdraw_data):
     checkpoint = str(quickdraw_data / "golden/checkpoint/model.ckpt")
-    names = train_model.check_warm_start(checkpoint, params=model.HParams(num_classes=42))
+    names = model_dirs.check_warm_start(checkpoint, params=model.HParams(num_classes=42))
     assert len(names) == 20
-    other = train_model.check_warm_start(checkpoint, params=model.HParams(num_classes=10))
+    other = model_dirs.check_warm_start(checkpoint, params=model.HParams(num_classes=10))
     assert set(names) - set(other) == {"dense/kernel", "dense/bias"}
 
 
