@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 import console
+import model_dirs
+import outcomes
+import summaries
 
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0
@@ -20,7 +24,9 @@ class ProgressHook(tf.estimator.SessionRunHook):
     The rate counts the steps' own time: saving and evaluating in between does not slow it.
     """
 
-    def __init__(self, *, batch_size: int, max_steps: int):
+    def __init__(self, folder: str, *, batch_size: int, max_steps: int):
+        """The rate goes into that folder's summaries too."""
+        self._folder = folder
         self._batch_size = batch_size
         self._max_steps = max_steps
         self.step = 0  # steps done, of all runs
@@ -55,9 +61,11 @@ class ProgressHook(tf.estimator.SessionRunHook):
     def _print_line(self, loss: float) -> None:
         line = f"step {self.step:,}/{self._max_steps:,}  loss {loss:.4f}"
         if self._steps:
-            rate = self._steps / self._seconds
-            left = console.duration((self._max_steps - self.step) / rate)
-            line += f"  {rate * self._batch_size:,.0f} drawings/s  {left} left"
+            seconds_a_step = self._seconds / self._steps
+            rate = self._batch_size / seconds_a_step
+            summaries.write_scalar(self._folder, "drawings_per_second", rate, step=self.step)
+            left = console.duration((self._max_steps - self.step) * seconds_a_step)
+            line += f"  {rate:,.0f} drawings/s  {left} left"
         print(line, flush=True)
 
 
@@ -99,18 +107,57 @@ class StopHook(tf.estimator.SessionRunHook):
         raise Stopped
 
 
-class ReportEvaluation(tf.estimator.Exporter):
-    """Prints each evaluation: Estimator hands its results to exporters alone."""
+class EarlyStopHook(tf.estimator.SessionRunHook):
+    """Ends training when so many evaluations in a row brought nothing better."""
 
-    name = "report"
+    def __init__(self, after_evaluation: AfterEvaluation, *, patience: int):
+        self._after_evaluation = after_evaluation
+        self._patience = patience
+
+    def after_run(self, run_context, run_values) -> None:
+        if self._after_evaluation.num_since_best >= self._patience:
+            print(f"No better in {self._patience} evaluations: stopping early", flush=True)
+            run_context.request_stop()
+
+
+class AfterEvaluation(tf.estimator.Exporter):
+    """Prints, records and pictures each evaluation and keeps the best checkpoint.
+
+    As an exporter, because Estimator hands its results to exporters alone.
+    """
+
+    name = "after_evaluation"
+
+    def __init__(self, collector: outcomes.CollectOutcomes, *, classes: Sequence[str]):
+        """`collector` is a hook of the evaluations."""
+        self._collector = collector
+        self._classes = classes
+        self._first = True
+        self.num_since_best = 0
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
         print_evaluation(eval_result)
+        step = int(eval_result["global_step"])
+        folder = estimator.eval_dir()
+        rate = eval_result["drawings"] / self._collector.seconds
+        summaries.write_scalar(folder, "drawings_per_second", rate, step=step)
+        summaries.write_outcomes(
+            folder,
+            self._collector.outcomes(),
+            classes=self._classes,
+            step=step,
+            first=self._first,
+        )
+        self._first = False
+        self.num_since_best = model_dirs.add_evaluation(
+            estimator.model_dir, eval_result, checkpoint=checkpoint_path
+        )
 
 
 def print_evaluation(result: dict[str, float]) -> None:
     print(
-        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, "
-        f"loss {result['loss']:.4f}, {result['drawings']:,} drawings",
+        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, top 3 "
+        f"{result['top_3_accuracy']:.2%}, loss {result['loss']:.4f}, "
+        f"{result['drawings']:,} drawings",
         flush=True,
     )

@@ -61,6 +61,7 @@ class HParams:
     decay_steps: int = 0  # of cosine: the step at which the learning rate is zero
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
     mixed_precision: bool = False  # half-precision products, on GPUs
+    accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
 
     def __post_init__(self):
         for name in ("num_conv", "conv_len"):
@@ -90,6 +91,7 @@ class HParams:
         if self.learning_rate_schedule == "cosine":
             self._check(self.decay_steps >= 1, "decay_steps", "the number of steps, with cosine")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
+        self._check(0 <= self.accept_threshold < 1, "accept_threshold", "from 0 to below 1")
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -234,11 +236,15 @@ def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool
     Returns:
       float32 [B, 2N].
     """
-    mask = length_mask(lengths, tf.shape(ink)[1])  # [B, T, 1]
-    channels = conv_layers(ink, mask, params=params, training=training)  # [B, T, C]
-    time_major = tf.transpose(channels, [1, 0, 2])  # [T, B, C]
-    hidden = lstm_layers(time_major, lengths, params=params, training=training)  # [T, B, 2N]
-    return tf.reduce_sum(hidden * tf.transpose(mask, [1, 0, 2]), axis=0)  # [B, 2N]
+    # The scopes are what TensorBoard's graph folds into boxes.
+    with tf.name_scope("convolutions"):
+        mask = length_mask(lengths, tf.shape(ink)[1])  # [B, T, 1]
+        channels = conv_layers(ink, mask, params=params, training=training)  # [B, T, C]
+        time_major = tf.transpose(channels, [1, 0, 2])  # [T, B, C]
+    with tf.name_scope("lstm_layers"):
+        hidden = lstm_layers(time_major, lengths, params=params, training=training)  # [T, B, 2N]
+    with tf.name_scope("sum_over_time"):
+        return tf.reduce_sum(hidden * tf.transpose(mask, [1, 0, 2]), axis=0)  # [B, 2N]
 
 
 def classify(embedding: tf.Tensor, *, num_classes: int) -> tf.Tensor:
@@ -260,7 +266,8 @@ def model_fn(
       params: hyper-parameters.
 
     Returns:
-      PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B].
+      PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B] and
+        `embedding` float32 [B, 2N].
       EVAL: over all drawings the mean cross entropy as `loss`, and `eval_metrics`.
       TRAIN: the loss, and the operation that does a step of Adam.
     """
@@ -273,48 +280,127 @@ def model_fn(
         "logits": logits,
         "probabilities": tf.nn.softmax(logits),
         "predictions": tf.argmax(logits, axis=1),
+        "embedding": embedding,
     }
     if mode == tf.estimator.ModeKeys.PREDICT:
         return tf.estimator.EstimatorSpec(mode, predictions=predictions)
 
     labels = tf.cast(labels, tf.int64)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
+    with tf.name_scope("cross_entropy"):
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
+    with tf.name_scope("measures"):
+        measures = drawing_measures(
+            logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
+        )
+        num_points = tf.size(ink) // INK_CHANNELS
+        measures["padding_share"] = 1 - tf.reduce_sum(lengths) / tf.cast(num_points, tf.int64)
+    _collect_outcome(ink, lengths, labels, predictions)
     if mode == tf.estimator.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
-        metrics = eval_metrics(labels, predictions["predictions"])
+        metrics = eval_metrics(measures, labels, num_points, num_classes=params.num_classes)
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     loss = tf.reduce_mean(losses)
-    correct = tf.equal(labels, predictions["predictions"])
-    tf.compat.v1.summary.scalar("accuracy", tf.reduce_mean(tf.cast(correct, tf.float32)))
+    for name, values in measures.items():
+        tf.compat.v1.summary.scalar(name, tf.reduce_mean(values))
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op(loss, params=params))
 
 
+# ---- How good the guesses are ----
+
+
+def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """How many classes stand before the true one among the guesses, int64 [B]; 0 is right.
+
+    Of equally likely classes the first of the class list stands first, as with `tf.argmax` and
+    `tf.math.top_k`; logits that are not numbers stand before all others.
+
+    Args:
+      logits: float32 [B, K].
+      labels: int64 [B].
+    """
+    true = tf.gather(logits, labels, batch_dims=1)[:, tf.newaxis]  # [B, 1]
+    index = tf.range(tf.shape(logits, tf.int64)[1])[tf.newaxis]  # [1, K]
+    label = labels[:, tf.newaxis]  # [B, 1]
+    ahead = ((index < label) & ~(logits < true)) | ((index > label) & ~(logits <= true))  # [B, K]
+    return tf.reduce_sum(tf.cast(ahead, tf.int64), axis=1)
+
+
+def drawing_measures(
+    logits: tf.Tensor, probabilities: tf.Tensor, labels: tf.Tensor, *, accept_threshold: float
+) -> dict[str, tf.Tensor]:
+    """Measures of each drawing's guesses, float32 [B], whose means are the metrics.
+
+    Args:
+      logits: float32 [B, K].
+      probabilities: float32 [B, K].
+      labels: int64 [B].
+      accept_threshold: the game says a class aloud when its probability is above that.
+
+    Returns:
+      `accuracy`, `top_3_accuracy`, `top_5_accuracy`: 1 where the true class is among the first
+        1, 3, 5 guesses.
+      `map_3`: 1, 1/2, 1/3 where it is the first, second, third: the measure of the Kaggle
+        competition "Quick, Draw! Doodle Recognition Challenge".
+      `accepted`: 1 where the true class is said aloud, and
+      `falsely_accepted`: where another one is.
+    """
+    rank = true_rank(logits, labels)
+    said = probabilities > accept_threshold  # [B, K]
+    is_true = tf.one_hot(labels, tf.shape(logits)[1], on_value=True, off_value=False)  # [B, K]
+    measures = {
+        "accuracy": rank < 1,
+        "top_3_accuracy": rank < 3,
+        "top_5_accuracy": rank < 5,
+        "map_3": tf.cast(rank < 3, tf.float32) / tf.cast(rank + 1, tf.float32),
+        "accepted": tf.reduce_any(said & is_true, axis=1),
+        "falsely_accepted": tf.reduce_any(said & ~is_true, axis=1),
+    }
+    return {name: tf.cast(values, tf.float32) for name, values in measures.items()}
+
+
 def eval_metrics(
-    labels: tf.Tensor, predictions: tf.Tensor
+    measures: dict[str, tf.Tensor], labels: tf.Tensor, num_points: tf.Tensor, *, num_classes: int
 ) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
     """Metrics over a whole evaluation, for Estimator: each with its update operation.
 
     Args:
+      measures: of `drawing_measures`, and `padding_share`, float32 [], of the batch.
       labels: int64 [B].
-      predictions: int64 [B].
+      num_points: points of the batch, padding included.
+      num_classes: K.
 
     Returns:
-      `accuracy`, and `drawings`: how many were evaluated.
+      The measures' means; `mean_class_accuracy`, the mean of the accuracies of the classes that
+      occur; and `drawings`, how many were evaluated.
     """
-    return {
-        "accuracy": tf.compat.v1.metrics.accuracy(labels, predictions),
-        "drawings": _total(tf.size(labels)),
-    }
+    mean = tf.compat.v1.metrics.mean
+    metrics = {name: mean(values) for name, values in measures.items() if name != "padding_share"}
+    metrics["padding_share"] = mean(measures["padding_share"], weights=num_points)
+    metrics["drawings"] = _total(tf.size(labels), name="drawings")
+    correct = tf.cast(measures["accuracy"], tf.int64)
+    right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")
+    seen, add_seen = _total(
+        tf.math.unsorted_segment_sum(tf.ones_like(correct), labels, num_classes), "seen"
+    )  # [K]
+    occurring = tf.math.count_nonzero(seen, dtype=tf.float64)
+    accuracy = tf.reduce_sum(
+        tf.math.divide_no_nan(tf.cast(right, tf.float64), tf.cast(seen, tf.float64))
+    )
+    metrics["mean_class_accuracy"] = (
+        tf.cast(tf.math.divide_no_nan(accuracy, occurring), tf.float32),
+        tf.group(add_right, add_seen),
+    )
+    return metrics
 
 
-def _total(value: tf.Tensor) -> tuple[tf.Tensor, tf.Operation]:
-    """The sum of a number over an evaluation, as a metric."""
+def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
+    """The sum of whole numbers over an evaluation, int64 of the value's shape, as a metric."""
     total = tf.compat.v1.get_variable(
-        "total",
-        [],
+        name,
+        value.shape,
         tf.int64,
         initializer=tf.compat.v1.zeros_initializer(),
         trainable=False,
@@ -324,6 +410,30 @@ def _total(value: tf.Tensor) -> tuple[tf.Tensor, tf.Operation]:
         ],
     )
     return total.read_value(), total.assign_add(tf.cast(value, tf.int64))
+
+
+# What hooks may look at, of a batch in training and evaluation.
+OUTCOME = ("ink", "lengths", "labels", "predictions", "probability", "embedding")
+
+
+def _collect_outcome(
+    ink: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, predictions: dict[str, tf.Tensor]
+) -> None:
+    probability = tf.reduce_max(predictions["probabilities"], axis=1)
+    guesses, embedding = predictions["predictions"], predictions["embedding"]
+    values = (ink, lengths, labels, guesses, probability, embedding)
+    for name, value in zip(OUTCOME, values):
+        tf.compat.v1.add_to_collection(f"outcome/{name}", value)
+
+
+def outcome_tensors() -> dict[str, tf.Tensor]:
+    """A batch and what the network made of it, by the names in `OUTCOME`.
+
+    Of the graph that `model_fn` has built in TRAIN or EVAL: `ink` float32 [B, T, 3], `lengths`,
+    `labels` and `predictions` int64 [B], the guess's `probability` float32 [B], `embedding`
+    float32 [B, 2N].
+    """
+    return {name: tf.compat.v1.get_collection(f"outcome/{name}")[0] for name in OUTCOME}
 
 
 def variable_shapes(params: HParams) -> dict[str, list[int]]:
@@ -348,7 +458,8 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
     optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
     if params.mixed_precision:
         optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
-    gradients, variables = zip(*optimizer.compute_gradients(loss))
+    with tf.name_scope("gradients"):
+        gradients, variables = zip(*optimizer.compute_gradients(loss))
     norm = tf.linalg.global_norm(gradients)
     if not params.mixed_precision:  # which skips steps whose gradients leave half precision
         # A loss is only seen to be NaN one step after the variables are: they may be saved then.

@@ -1,12 +1,15 @@
 """What a folder of checkpoints says of itself, and what it is checked against.
 
-hparams.json   the hyper-parameters
-classes.txt    the class list
+hparams.json         the hyper-parameters
+classes.txt          the class list
+evaluations.ndjson   the metrics of each evaluation while training, a line each
+best/                the checkpoint that did best in them
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Sequence
 
@@ -20,9 +23,12 @@ FLAG_OF = {"num_classes": "classes", "decay_steps": "steps"}
 
 HPARAMS_FILE = "hparams.json"
 CLASSES_FILE = "classes.txt"
+EVALUATIONS_FILE = "evaluations.ndjson"
+BEST_FOLDER = "best"
 
-# Hyper-parameters that a run may change when it resumes: how the same network is computed.
-FREE_HPARAMS = ("cell_type", "mixed_precision")
+# Hyper-parameters that a run may change when it resumes: how the same network is computed and
+# judged.
+FREE_HPARAMS = ("cell_type", "mixed_precision", "accept_threshold")
 
 
 def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) -> None:
@@ -35,12 +41,8 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     hparams_path = os.path.join(model_dir, HPARAMS_FILE)
     classes_path = os.path.join(model_dir, CLASSES_FILE)
     if tf.io.gfile.exists(hparams_path):
-        with tf.io.gfile.GFile(hparams_path) as file:
-            try:
-                before = model.HParams.from_json(file.read())
-            except ValueError as error:
-                raise ValueError(f"{hparams_path}: {error}") from None
-        problem = _hparams_difference(before, params) or _classes_difference(
+        before = read_hparams(model_dir)
+        problem = _hparams_difference(before, params) or classes_difference(
             input_pipeline.read_classes(classes_path), classes
         )
         if problem:
@@ -48,12 +50,93 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
                 f"{model_dir} holds a model {problem}. Give the same to go on with it, or "
                 "another --model_dir"
             )
+    describe(model_dir, params=params, classes=classes)
+
+
+def describe(folder: str, *, params: model.HParams, classes: Sequence[str]) -> None:
+    """Writes what the network in that folder is."""
     # The class list first: a folder with hyper-parameters has both.
+    classes_path = os.path.join(folder, CLASSES_FILE)
     input_pipeline.write_classes(classes_path + ".tmp", classes)
     tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
-    with tf.io.gfile.GFile(hparams_path + ".tmp", "w") as file:
-        file.write(params.to_json())
-    tf.io.gfile.rename(hparams_path + ".tmp", hparams_path, overwrite=True)
+    _write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
+
+
+def read_hparams(folder: str) -> model.HParams:
+    """The hyper-parameters of a folder of checkpoints.
+
+    Raises:
+      ValueError: they are not there, or not this program's.
+    """
+    path = os.path.join(folder, HPARAMS_FILE)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return model.HParams.from_json(file.read())
+    except tf.errors.NotFoundError:
+        raise ValueError(
+            f"{folder}: no {HPARAMS_FILE} there; a folder that train_model.py wrote has one"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_evaluations(model_dir: str) -> list[dict[str, float]]:
+    """The metrics of all evaluations, in the order in which they were made."""
+    path = os.path.join(model_dir, EVALUATIONS_FILE)
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path) as file:
+        return [json.loads(line) for line in file.read().splitlines()]
+
+
+def add_evaluation(model_dir: str, result: dict[str, float], *, checkpoint: str) -> int:
+    """Records an evaluation, and keeps its checkpoint if none was better: more accurate, or as
+    accurate with less loss.
+
+    Returns:
+      How many evaluations have been made since the best one.
+    """
+
+    def quality(evaluation: dict[str, float]) -> tuple[float, float]:
+        return evaluation["accuracy"], -evaluation["loss"]
+
+    result = {name: value.item() for name, value in result.items()}
+    evaluations = read_evaluations(model_dir)
+    if all(quality(result) > quality(before) for before in evaluations):
+        _keep_best(model_dir, checkpoint)
+    evaluations.append(result)
+    path = os.path.join(model_dir, EVALUATIONS_FILE)
+    _write_whole(path, "".join(json.dumps(line) + "\n" for line in evaluations))
+    best = max(range(len(evaluations)), key=lambda i: (*quality(evaluations[i]), -i))
+    return len(evaluations) - 1 - best
+
+
+def best_checkpoint(model_dir: str) -> str | None:
+    """The checkpoint that did best in the evaluations; None before the first."""
+    return tf.train.latest_checkpoint(os.path.join(model_dir, BEST_FOLDER))
+
+
+def _keep_best(model_dir: str, checkpoint: str) -> None:
+    """Copies a checkpoint; the one before stays until the copy is whole."""
+    folder = os.path.join(model_dir, BEST_FOLDER)
+    tf.io.gfile.makedirs(folder)
+    kept = os.path.join(folder, os.path.basename(checkpoint))
+    for path in tf.io.gfile.glob(f"{checkpoint}.*"):
+        if not path.endswith(".meta"):  # the graph: checkpoints are read into one built anew
+            tf.io.gfile.copy(path, kept + path[len(checkpoint) :], overwrite=True)
+    # Without a folder, so that the model's can be moved.
+    state = f'model_checkpoint_path: "{os.path.basename(kept)}"\n'
+    _write_whole(os.path.join(folder, "checkpoint"), state)
+    for path in tf.io.gfile.glob(os.path.join(folder, "model.ckpt-*")):
+        if not path.startswith(kept + "."):
+            tf.io.gfile.remove(path)
+
+
+def _write_whole(path: str, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write(text)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
 def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
@@ -70,7 +153,7 @@ def flag_value(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _classes_difference(before: Sequence[str], now: Sequence[str]) -> str | None:
+def classes_difference(before: Sequence[str], now: Sequence[str]) -> str | None:
     if list(before) == list(now):
         return None
     missing = [name for name in before if name not in now]

@@ -19,11 +19,14 @@ import console  # isort: skip  (before TensorFlow)
 import tensorflow as tf
 from absl import flags
 
+import exporting
 import hooks
 import input_pipeline
 import lstm
 import model
 import model_dirs
+import outcomes
+import summaries
 
 
 class _IntegersParser(flags.ArgumentParser):
@@ -104,6 +107,14 @@ _SAVE_CHECKPOINTS_STEPS = flags.DEFINE_integer(
 _KEEP_CHECKPOINT_MAX = flags.DEFINE_integer(
     "keep_checkpoint_max", 5, "Recent checkpoints to keep; 0 for all.", lower_bound=0
 )
+_EARLY_STOPPING_EVALS = flags.DEFINE_integer(
+    "early_stopping_evals", 0,
+    "Stop after so many evaluations in a row without a better one; 0 for never.", lower_bound=0,
+)  # fmt: skip
+_ACCEPT_THRESHOLD = flags.DEFINE_float(
+    "accept_threshold", _HPARAMS["accept_threshold"],
+    "In evaluation, the probability above which a guess counts as said.", allow_override=True,
+)  # fmt: skip
 _EVAL_THROTTLE_SECS = flags.DEFINE_integer(
     "eval_throttle_secs", 600,
     "A checkpoint is evaluated unless the last evaluation is fewer seconds ago.", lower_bound=0,
@@ -118,6 +129,9 @@ _WARM_START_FROM = flags.DEFINE_string(
 
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
+
+# Drawings evaluated at once: the results are those of any other number, and fewer would be slower.
+EVAL_BATCH_SIZE = 64
 
 # What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
 READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
@@ -139,6 +153,8 @@ def train(
     eval_throttle_secs: int,
     seed: int,
     warm_start_from: str = "",
+    early_stopping_evals: int = 0,
+    flagfile: str = "",
 ) -> dict[str, float]:
     """Trains up to `steps` in all, evaluating on the way and at the end.
 
@@ -175,15 +191,31 @@ def train(
         ),
     )
     eval_fn = input_pipeline.eval_input_fn(
-        eval_files, batch_size=batch_size, num_classes=num_classes
+        eval_files, batch_size=EVAL_BATCH_SIZE, num_classes=num_classes
     )
-    progress = hooks.ProgressHook(batch_size=batch_size, max_steps=steps)
+    collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+    after_evaluation = hooks.AfterEvaluation(collector, classes=classes)
+    progress = hooks.ProgressHook(model_dir, batch_size=batch_size, max_steps=steps)
+    training_hooks = [
+        progress,
+        hooks.StopHook(save_to=model_dir),
+        summaries.PicturesHook(model_dir, classes=classes),
+    ]
+    if early_stopping_evals:
+        training_hooks.append(hooks.EarlyStopHook(after_evaluation, patience=early_stopping_evals))
     try:
         if first_step >= steps:
             print(f"{model_dir} has done {first_step:,} steps already: evaluating")
             result = estimator.evaluate(eval_fn, hooks=[hooks.StopHook(save_to=None)])
             hooks.print_evaluation(result)
             return result
+        summaries.write_description(
+            model_dir,
+            settings=run_settings(params, batch_size=batch_size, steps=steps, seed=seed),
+            flagfile=flagfile,
+            classes=classes,
+            eval_folder=os.path.basename(estimator.eval_dir()),
+        )
         result, _ = tf.estimator.train_and_evaluate(
             estimator,
             tf.estimator.TrainSpec(
@@ -194,13 +226,13 @@ def train(
                     seed=seed + int(first_step),  # a resumed run does not see the same batches
                 ),
                 max_steps=steps,
-                hooks=[progress, hooks.StopHook(save_to=model_dir)],
+                hooks=training_hooks,
             ),
             tf.estimator.EvalSpec(
                 eval_fn,
                 steps=None,  # all of them
-                hooks=[hooks.StopHook(save_to=None)],
-                exporters=[hooks.ReportEvaluation()],
+                hooks=[hooks.StopHook(save_to=None), collector],
+                exporters=[after_evaluation],
                 start_delay_secs=0,
                 throttle_secs=eval_throttle_secs,
             ),
@@ -216,6 +248,22 @@ def train(
         raise
     except tf.estimator.NanLossDuringTrainingError:
         raise ValueError(_diverged(progress.step, model_dir)) from None
+
+
+def run_settings(
+    params: model.HParams, *, batch_size: int, steps: int, seed: int
+) -> dict[str, object]:
+    """What a run is, by name: numbers, booleans and text."""
+    settings = {
+        **dataclasses.asdict(params),
+        "batch_size": batch_size,
+        "steps": steps,
+        "seed": seed,
+    }
+    return {
+        name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
+        for name, value in settings.items()
+    }
 
 
 def _diverged(step: int, model_dir: str) -> str:
@@ -265,12 +313,25 @@ def main() -> int | None:
             eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
             seed=_SEED.value,
             warm_start_from=_WARM_START_FROM.value,
+            early_stopping_evals=_EARLY_STOPPING_EVALS.value,
+            flagfile="\n".join(
+                flag.serialize() for flag in flags.FLAGS.get_flags_for_module(__name__)
+            ),
+        )
+        exported = exporting.export(
+            model_dir,
+            checkpoint=model_dirs.best_checkpoint(model_dir)
+            or tf.train.latest_checkpoint(model_dir),
+            params=params,
+            classes=classes,
         )
     except hooks.Stopped:
         print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
         return 128 + hooks.StopHook.signal_number
     print(f"Checkpoints: {model_dir}")
+    print(f"Exported:    {exported}")
     print(f"Look at it:  tensorboard --logdir={model_dir}")
+    print(f"Use it:      python classify_drawings.py --model={model_dir} FILE.ndjson")
     return None
 
 

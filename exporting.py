@@ -1,0 +1,175 @@
+"""The trained network as a SavedModel, which needs none of this program to classify drawings.
+
+It lies in `<model_dir>/export/drawing_classifier/<version>/`, as TensorFlow Serving wants it, runs
+on a CPU whatever the network was trained on, and has two signatures:
+
+    serving_default   points float32 [B, T, 3]: x and y in any unit, y downwards, and 1 at the last
+                      point of each stroke, else 0; lengths int64 [B]: points of each drawing,
+                      what follows them is ignored
+    examples          examples string [B]: records as create_dataset.py writes them
+
+Both return, for k the smaller of 5 and the number of classes:
+
+    classes           string [B, k], likeliest first
+    probabilities     float32 [B, k]
+    embedding         float32 [B, 2N]: the summed outputs of the last LSTM layer
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+import input_pipeline
+import model
+import model_dirs
+
+EXPORT_FOLDER = os.path.join("export", "drawing_classifier")
+
+# Guesses a drawing.
+TOP_K = 5
+
+# Files beside the graph that describe it, in the folder that Estimator uses for such.
+ASSETS_FOLDER = "assets.extra"
+
+
+def export(
+    model_dir: str, *, checkpoint: str, params: model.HParams, classes: Sequence[str]
+) -> str:
+    """Writes a new version; it appears under its name when it is complete.
+
+    Args:
+      model_dir: under whose `export` it is written.
+      checkpoint: of the network.
+      params: the network's hyper-parameters.
+      classes: K class names.
+
+    Returns:
+      The version's folder.
+    """
+    versions = os.path.join(model_dir, EXPORT_FOLDER)
+    tf.io.gfile.makedirs(versions)
+    version = int(time.time())
+    while tf.io.gfile.exists(os.path.join(versions, str(version))):
+        version += 1
+    folder = os.path.join(versions, str(version))
+    unfinished = os.path.join(versions, f"unfinished-{version}")
+    if tf.io.gfile.exists(unfinished):
+        tf.io.gfile.rmtree(unfinished)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signatures = build_signatures(params, classes)
+        tf.compat.v1.train.Saver().restore(session, checkpoint)
+        builder = tf.compat.v1.saved_model.Builder(unfinished)
+        builder.add_meta_graph_and_variables(
+            session,
+            [tf.saved_model.SERVING],
+            signature_def_map=signatures,
+            strip_default_attrs=True,  # so that releases that do not know them load it
+        )
+        builder.save()
+    assets = os.path.join(unfinished, ASSETS_FOLDER)
+    tf.io.gfile.makedirs(assets)
+    model_dirs.describe(assets, params=params, classes=classes)
+    tf.io.gfile.rename(unfinished, folder)
+    return folder
+
+
+def build_signatures(params: model.HParams, classes: Sequence[str]) -> dict:
+    """Builds the graph of both signatures over one set of variables; their `SignatureDef`s."""
+    params = dataclasses.replace(params, cell_type="block_lstm", mixed_precision=False)
+    points = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "points")
+    lengths = tf.compat.v1.placeholder(tf.int64, [None], "lengths")
+    examples = tf.compat.v1.placeholder(tf.string, [None], "examples")
+    with tf.name_scope("strokes_to_ink"):
+        from_points = strokes_to_ink(points, lengths)
+    with tf.name_scope("parse_examples"):
+        from_examples = parse_examples(examples)
+    return {
+        tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: _signature(
+            {"points": points, "lengths": lengths}, *from_points, params=params, classes=classes
+        ),
+        "examples": _signature(
+            {"examples": examples}, *from_examples, params=params, classes=classes
+        ),
+    }
+
+
+def _signature(
+    inputs: dict[str, tf.Tensor],
+    ink: tf.Tensor,
+    lengths: tf.Tensor,
+    *,
+    params: model.HParams,
+    classes: Sequence[str],
+) -> tf.compat.v1.MetaGraphDef:
+    scope = tf.compat.v1.get_variable_scope()
+    with tf.compat.v1.variable_scope(scope, reuse=tf.compat.v1.AUTO_REUSE):
+        features = {"ink": ink, "shape": tf.stack([lengths, 3 * tf.ones_like(lengths)], axis=1)}
+        spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+    probabilities, indices = tf.math.top_k(
+        spec.predictions["probabilities"], k=min(TOP_K, len(classes))
+    )  # [B, k]
+    outputs = {
+        "classes": tf.gather(tf.constant(classes), indices),
+        "probabilities": probabilities,
+        "embedding": spec.predictions["embedding"],
+    }
+    return tf.compat.v1.saved_model.predict_signature_def(inputs, outputs)
+
+
+def strokes_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Encodes drawings as `ink.strokes_to_ink` does, in the same order of operations.
+
+    Args:
+      points: float32 [B, T, 3], x, y and pen-up.
+      lengths: int64 [B], points of each drawing.
+
+    Returns:
+      ink: float32 [B, T - 1, 3], zeros past a drawing's own rows.
+      lengths: int64 [B], rows of each drawing.
+
+    Raises (when the graph runs):
+      tf.errors.InvalidArgumentError: a drawing has a single point, a length beyond its points,
+        or a coordinate that is no number.
+    """
+    max_length = tf.shape(points, tf.int64)[1]
+    with tf.control_dependencies(
+        [
+            tf.debugging.assert_greater(
+                lengths, tf.constant(1, tf.int64), "a drawing needs at least two points"
+            ),
+            tf.debugging.assert_less_equal(lengths, max_length, "lengths beyond the points"),
+        ]
+    ):
+        own = tf.sequence_mask(lengths, max_length)[:, :, tf.newaxis]  # [B, T, 1]
+    points = tf.where(own, points, tf.zeros_like(points))
+    points = tf.debugging.check_numerics(points, "points hold NaN or infinity")
+    xy, pen_up = points[:, :, :2], points[:, :, 2:]
+    lower = tf.reduce_min(tf.where(own, xy, xy.dtype.max), axis=1, keepdims=True)  # [B, 1, 2]
+    extent = tf.reduce_max(tf.where(own, xy, xy.dtype.min), axis=1, keepdims=True) - lower
+    extent = tf.where(extent > 0, extent, tf.ones_like(extent))
+    unit = (xy - lower) / extent
+    ink = tf.concat([unit[:, 1:] - unit[:, :-1], pen_up[:, 1:]], axis=2)
+    return tf.where(own[:, 1:], ink, tf.zeros_like(ink)), lengths - 1
+
+
+def parse_examples(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ink, float32 [B, T, 3], and its lengths, int64 [B], of serialized records, string [B]."""
+    ink = tf.io.parse_example(
+        examples, {"ink": tf.io.RaggedFeature(tf.float32, row_splits_dtype=tf.int64)}
+    )["ink"]
+    columns = tf.constant(input_pipeline.INK_COLUMNS, tf.int64)
+    num_values = ink.row_lengths()
+    with tf.control_dependencies(
+        [
+            tf.debugging.assert_positive(num_values, "ink is empty"),
+            tf.debugging.assert_equal(num_values % columns, 0 * columns, "ink is not [rows, 3]"),
+        ]
+    ):
+        lengths = num_values // columns
+    rows = tf.reshape(ink.values, [-1, input_pipeline.INK_COLUMNS])
+    return tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False).to_tensor(), lengths

@@ -1,0 +1,197 @@
+"""What TensorBoard shows of a run besides curves: pictures, projector, hyper-parameters, text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+import model
+import outcomes
+import pictures
+
+# Drawings a picture, and training steps from one picture of them to the next.
+SHOWN_DRAWINGS = 36
+PICTURE_STEPS = 1000
+
+# Pixels of a drawing in the projector; TensorBoard advises pictures of at most 8192 in all.
+SPRITE_SIZE = 32
+
+# Files of the projector, in the folder of the evaluations' summaries; TensorBoard prescribes the
+# first one's name.
+PROJECTOR_CONFIG = "projector_config.pbtxt"
+PROJECTOR_FOLDER = "projector"
+
+
+def writer(folder: str) -> tf.compat.v1.summary.FileWriter:
+    """The writer of that folder's summaries that Estimator uses too: one file for all of them."""
+    return tf.compat.v1.summary.FileWriterCache.get(folder)
+
+
+def write_picture(folder: str, tag: str, picture: Image.Image, *, step: int) -> None:
+    image = tf.compat.v1.Summary.Image(
+        width=picture.width,
+        height=picture.height,
+        colorspace=len(picture.getbands()),
+        encoded_image_string=pictures.png(picture),
+    )
+    value = tf.compat.v1.Summary.Value(tag=tag, image=image)
+    writer(folder).add_summary(tf.compat.v1.Summary(value=[value]), step)
+
+
+def write_scalar(folder: str, tag: str, number: float, *, step: int) -> None:
+    value = tf.compat.v1.Summary.Value(tag=tag, simple_value=number)
+    writer(folder).add_summary(tf.compat.v1.Summary(value=[value]), step)
+
+
+def guesses(
+    inks: Sequence[np.ndarray],
+    labels: Sequence[int],
+    predictions: Sequence[int],
+    probability: Sequence[float],
+    *,
+    classes: Sequence[str],
+) -> Image.Image:
+    """Drawings with the true word and the guess under them, in red where that is wrong."""
+    texts = [
+        f"{classes[label]}\n{classes[guess]} {share:.0%}"
+        for label, guess, share in zip(labels, predictions, probability)
+    ]
+    wrong = [label != guess for label, guess in zip(labels, predictions)]
+    return pictures.sheet(list(zip(inks, texts)), wrong=wrong)
+
+
+class PicturesHook(tf.estimator.SessionRunHook):
+    """Shows drawings of a training batch with the guesses for them, every `PICTURE_STEPS`."""
+
+    def __init__(self, folder: str, *, classes: Sequence[str]):
+        self._folder = folder
+        self._classes = classes
+
+    def begin(self) -> None:
+        self._tensors = model.outcome_tensors()
+        del self._tensors["embedding"]
+        self._global_step = tf.compat.v1.train.get_global_step()
+
+    def after_create_session(self, session, coord) -> None:
+        self._step = int(session.run(self._global_step))
+
+    def before_run(self, run_context) -> tf.estimator.SessionRunArgs | None:
+        due = self._step % PICTURE_STEPS == 0
+        return tf.estimator.SessionRunArgs(self._tensors) if due else None
+
+    def after_run(self, run_context, run_values) -> None:
+        self._step += 1
+        if run_values.results is None:
+            return
+        batch = {name: values[:SHOWN_DRAWINGS] for name, values in run_values.results.items()}
+        inks = [ink[:length] for ink, length in zip(batch.pop("ink"), batch.pop("lengths"))]
+        picture = guesses(inks, **batch, classes=self._classes)
+        write_picture(self._folder, "drawings", picture, step=self._step)
+
+
+def write_outcomes(
+    folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], step: int, first: bool
+) -> None:
+    """The pictures and the projector of an evaluation.
+
+    Args:
+      folder: that of the evaluations' summaries.
+      seen: the evaluation's drawings.
+      classes: the class list.
+      step: the checkpoint's.
+      first: whether it is the run's first evaluation: those that follow read the same drawings,
+        and the projector has them already.
+    """
+    # Neighbours are of about one length (see input_pipeline.py), so they are taken far apart.
+    shown = np.unique(np.linspace(0, len(seen.inks) - 1, SHOWN_DRAWINGS).astype(int))
+    picture = guesses(
+        [seen.inks[i] for i in shown],
+        seen.labels[shown],
+        seen.predictions[shown],
+        seen.probability[shown],
+        classes=classes,
+    )
+    write_picture(folder, "drawings", picture, step=step)
+    picture = pictures.confusion_matrix(seen.confusion(len(classes)), classes)
+    write_picture(folder, "confusion_matrix", picture, step=step)
+    _write_projector(folder, seen, classes=classes, first=first)
+    writer(folder).flush()
+
+
+def _write_projector(
+    folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], first: bool
+) -> None:
+    """The embeddings, with words, guesses and drawings, in files as the projector reads them."""
+    files = os.path.join(folder, PROJECTOR_FOLDER)
+    tf.io.gfile.makedirs(files)
+    count = min(len(seen.inks), len(seen.embeddings))
+    rows = ["\t".join(map("%.4g".__mod__, row)) for row in seen.embeddings[:count].tolist()]
+    _write(os.path.join(files, "embeddings.tsv"), "\n".join(rows).encode())
+    labels = [
+        f"{classes[label]}\t{classes[guess]}\t{'right' if label == guess else 'wrong'}"
+        for label, guess in zip(seen.labels[:count], seen.predictions[:count])
+    ]
+    _write(os.path.join(files, "labels.tsv"), "\n".join(["word\tguess\tresult", *labels]).encode())
+    if first:
+        sprites = pictures.sprites(seen.inks[:count], SPRITE_SIZE)
+        _write(os.path.join(files, "drawings.png"), pictures.png(sprites))
+        _write(os.path.join(folder, PROJECTOR_CONFIG), _PROJECTOR_CONFIG.encode())
+
+
+_PROJECTOR_CONFIG = f"""\
+embeddings {{
+  tensor_name: "drawings"
+  tensor_path: "{PROJECTOR_FOLDER}/embeddings.tsv"
+  metadata_path: "{PROJECTOR_FOLDER}/labels.tsv"
+  sprite {{
+    image_path: "{PROJECTOR_FOLDER}/drawings.png"
+    single_image_dim: {SPRITE_SIZE}
+    single_image_dim: {SPRITE_SIZE}
+  }}
+}}
+"""
+
+
+def _write(path: str, data: bytes) -> None:
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(data)
+
+
+def write_description(
+    folder: str,
+    *,
+    settings: dict[str, object],
+    flagfile: str,
+    classes: Sequence[str],
+    eval_folder: str,
+) -> None:
+    """The run's settings for the HParams tab, its flags and class list for the text tab.
+
+    Args:
+      folder: that of the run's summaries.
+      settings: by name, numbers, booleans and text.
+      flagfile: the flags, as `--flagfile` would read them.
+      classes: the class list.
+      eval_folder: the folder of the evaluations' summaries below it.
+    """
+    # Not before they are needed: the import takes a moment, and most programs write no summary.
+    from tensorboard.plugins.hparams import api as hparams
+    from tensorboard.plugins.text import summary as text
+
+    metrics = [
+        hparams.Metric(tag, group=eval_folder, display_name=tag.replace("_", " "))
+        for tag in ("accuracy", "top_3_accuracy", "loss")
+    ]
+    columns = [hparams.HParam(name) for name in settings]
+    numbered = "".join(f"| {i} | {name} |\n" for i, name in enumerate(classes))
+    for summary in (
+        hparams.hparams_config_pb(hparams=columns, metrics=metrics),
+        hparams.hparams_pb(settings),
+        text.pb("flags", "".join(f"    {line}\n" for line in flagfile.splitlines())),
+        text.pb("classes", f"| index | class |\n|---|---|\n{numbered}"),
+    ):
+        writer(folder).add_summary(summary.SerializeToString(), 0)
