@@ -29,17 +29,23 @@ EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
 
-def run(main: Callable[[], int | None], *, errors: tuple[type[Exception], ...] = ()) -> None:
+def run(
+    main: Callable[..., int | None],
+    *,
+    errors: tuple[type[Exception], ...] = (),
+    operands: bool = False,
+) -> None:
     """Runs a program's `main` on parsed flags; what the user did wrong ends as one line.
 
     Args:
       main: returns the exit code, None for 0.
       errors: exceptions to report without a traceback, besides ValueError and OSError. With
         `--verbosity=1` the traceback is printed too.
+      operands: whether arguments that are no flags make sense; `main` gets the list of them then.
     """
 
     def checked(argv: Sequence[str]) -> int | None:
-        if len(argv) > 1:
+        if len(argv) > 1 and not operands:
             return fail(
                 f"unexpected argument {argv[1]!r}; flags are given as --name=value, and an "
                 "unquoted pattern may have been expanded by the shell"
@@ -49,7 +55,7 @@ def run(main: Callable[[], int | None], *, errors: tuple[type[Exception], ...] =
         logger.setLevel(logging.converter.absl_to_standard(_tensorflow_verbosity()))
         logger.propagate = False
         try:
-            return main()
+            return main(argv[1:]) if operands else main()
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)
             return EXIT_INTERRUPTED

@@ -18,10 +18,11 @@ import summaries
 PROGRESS_SECONDS = 10.0
 
 
-class ProgressHook(tf.estimator.SessionRunHook):
+class ProgressHook(tf.estimator.SessionRunHook, tf.estimator.CheckpointSaverListener):
     """Prints step, loss, drawings a second and time left.
 
-    The rate counts the steps' own time: saving and evaluating in between does not slow it.
+    The rate counts the steps' own time: saving and evaluating in between does not slow it, of
+    which it hears as a listener.
     """
 
     def __init__(self, folder: str, *, batch_size: int, max_steps: int):
@@ -44,14 +45,17 @@ class ProgressHook(tf.estimator.SessionRunHook):
         self._seconds, self._steps = 0.0, 0
 
     def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
-        self._started = time.monotonic()
+        self._started, self._ended = time.monotonic(), None
         return tf.estimator.SessionRunArgs(self._loss)
+
+    def before_save(self, session, global_step_value) -> None:
+        self._ended = time.monotonic()
 
     def after_run(self, run_context, run_values) -> None:
         now = time.monotonic()
         self.step += 1
         if self._next_line:
-            self._seconds += now - self._started
+            self._seconds += (self._ended or now) - self._started
             self._steps += 1
         if now >= self._next_line or self.step >= self._max_steps:
             self._print_line(run_values.results)

@@ -129,6 +129,29 @@ def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
     return _drawings_to_ink([strokes])[0]
 
 
+def strokes_to_points(strokes: Sequence[Stroke]) -> np.ndarray:
+    """The points of a drawing as its author made them, for a model that normalises them itself.
+
+    Args:
+      strokes: as `strokes_to_ink` takes them.
+
+    Returns:
+      float32 [points, 3]: x, y, and 1.0 at the last point of a stroke, else 0.0.
+
+    Raises:
+      ValueError: the strokes are not a usable drawing; the message is the reason.
+    """
+    _check_strokes(strokes)
+    lengths = [len(stroke[0]) for stroke in strokes]
+    points = np.zeros((sum(lengths), 3), np.float32)
+    if len(points) < 2:
+        raise ValueError("a single point")
+    for axis in (0, 1):
+        points[:, axis] = _flatten([stroke[axis] for stroke in strokes], len(points))
+    points[np.cumsum(lengths) - 1, 2] = 1.0
+    return points
+
+
 def ink_to_strokes(ink: np.ndarray) -> list[np.ndarray]:
     """Decodes ink into the strokes of the normalised drawing, for pictures.
 
@@ -232,8 +255,12 @@ def _length(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.sqrt(x * x + y * y)
 
 
-def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str, Sequence[Stroke]]:
-    """What a line says: the word, and the strokes, simplified if they were raw."""
+def parse_document(line: bytes | str) -> dict:
+    """The JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
+
+    Raises:
+      ValueError: there is none; the message is the reason.
+    """
     if isinstance(line, str):
         line = line.encode("utf-8", "surrogatepass")
     if line.startswith(_BYTE_ORDER_MARK):
@@ -246,6 +273,14 @@ def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str,
         raise ValueError("malformed JSON") from None
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
+    if "drawing" not in document:
+        raise ValueError("no drawing")
+    return document
+
+
+def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str, Sequence[Stroke]]:
+    """What a line says: the word, and the strokes, simplified if they were raw."""
+    document = parse_document(line)
     word = document.get("word")
     if not isinstance(word, str) or not word.strip():
         raise ValueError("no word")
@@ -253,8 +288,6 @@ def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str,
         raise ValueError("a line break in the word")
     if recognized_only and document.get("recognized") is False:
         raise ValueError(NOT_RECOGNIZED)
-    if "drawing" not in document:
-        raise ValueError("no drawing")
     strokes = document["drawing"]
     if is_raw(strokes):
         strokes = simplify(strokes)

@@ -227,6 +227,7 @@ def train(
                 ),
                 max_steps=steps,
                 hooks=training_hooks,
+                saving_listeners=[progress],
             ),
             tf.estimator.EvalSpec(
                 eval_fn,
