@@ -24,17 +24,13 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+import classifier
 import input_pipeline
 import model
 import model_dirs
 
-EXPORT_FOLDER = os.path.join("export", "drawing_classifier")
-
 # Guesses a drawing.
 TOP_K = 5
-
-# Files beside the graph that describe it, in the folder that Estimator uses for such.
-ASSETS_FOLDER = "assets.extra"
 
 
 def export(
@@ -51,7 +47,7 @@ def export(
     Returns:
       The version's folder.
     """
-    versions = os.path.join(model_dir, EXPORT_FOLDER)
+    versions = os.path.join(model_dir, classifier.EXPORT_FOLDER)
     tf.io.gfile.makedirs(versions)
     version = int(time.time())
     while tf.io.gfile.exists(os.path.join(versions, str(version))):
@@ -71,7 +67,7 @@ def export(
             strip_default_attrs=True,  # so that releases that do not know them load it
         )
         builder.save()
-    assets = os.path.join(unfinished, ASSETS_FOLDER)
+    assets = os.path.join(unfinished, model_dirs.EXPORT_ASSETS)
     tf.io.gfile.makedirs(assets)
     model_dirs.describe(assets, params=params, classes=classes)
     tf.io.gfile.rename(unfinished, folder)

@@ -26,6 +26,7 @@ The way of a record to a batch, and why each step stands where it does:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -266,17 +267,53 @@ def training_input_fn(
     return input_fn
 
 
-def eval_input_fn(files: Sequence[str], *, batch_size: int, num_classes: int) -> InputFn:
-    """One pass over every drawing, the last smaller batch included. See `training_input_fn`."""
+def eval_input_fn(
+    files: Sequence[str], *, batch_size: int, num_classes: int, stroke_share: float = 1.0
+) -> InputFn:
+    """One pass over every drawing, the last smaller batch included. See `training_input_fn`.
+
+    With a `stroke_share` below 1 a drawing is only its first strokes, as in `first_strokes`.
+    """
+
+    def first(features: Features, class_index: tf.Tensor) -> tuple[Features, tf.Tensor]:
+        return first_strokes(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
         dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)))
         dataset = _sorted_batches(
             dataset, batch_size=batch_size, num_classes=num_classes, shuffle_seed=None
         )
+        if stroke_share < 1:
+            dataset = dataset.map(first)
         return dataset.prefetch(PREFETCH_BATCHES)
 
     return input_fn
+
+
+def first_strokes(features: Features, share: float) -> Features:
+    """What a batch's drawings were when a share of their strokes was drawn.
+
+    A drawing of n strokes is left with the first ceil(share * n) of them, scaled to fill the
+    unit square: the ink of a drawing that ended there.
+
+    Args:
+      features: `ink` float32 [B, T, 3] and `shape` int64 [B, 2].
+      share: above 0, up to 1.
+    """
+    ink, lengths = features["ink"], features["shape"][:, 0]
+    own = tf.sequence_mask(lengths, tf.shape(ink)[1])  # [B, T]
+    pen_up = tf.cast(own & (ink[:, :, 2] > 0.5), tf.float32)
+    wanted = tf.maximum(tf.math.ceil(share * tf.reduce_sum(pen_up, axis=1)), 1.0)  # [B]
+    ended = tf.cumsum(pen_up, axis=1, exclusive=True)  # [B, T], strokes before the row's
+    kept = (own & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
+    # The first point, from which the first row leads to the second, is the origin.
+    at = tf.where(kept, tf.cumsum(ink[:, :, :2], axis=1), 0.0)  # [B, T, 2]
+    extent = tf.reduce_max(at, 1) - tf.reduce_min(at, 1)  # [B, 2], the zeros of padding included
+    extent = tf.where(extent > 0, extent, tf.ones_like(extent))[:, tf.newaxis]
+    ink = tf.where(kept, tf.concat([ink[:, :, :2] / extent, ink[:, :, 2:]], axis=2), 0.0)
+    lengths = tf.math.count_nonzero(kept, axis=[1, 2])
+    shape = tf.stack([lengths, features["shape"][:, 1]], axis=1)
+    return {"ink": ink[:, : tf.reduce_max(lengths)], "shape": shape}
 
 
 def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:
@@ -342,6 +379,23 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
             f"{flag}: {files[0]} and the others hold no record; did create_dataset.py warn that "
             "no drawing was left for them?"
         )
+
+
+@contextlib.contextmanager
+def explained_errors(files: Sequence[str], *, num_classes: int) -> Iterator[None]:
+    """Where reading fails, says which record of which file is bad.
+
+    Raises:
+      ValueError: one is, instead of what TensorFlow says. Other errors stay as they are.
+    """
+    try:
+        yield
+    # The last where TensorFlow's message quotes the record's bytes.
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
+        problem = find_bad_record(files, num_classes=num_classes)
+        if problem:
+            raise ValueError(problem) from error
+        raise
 
 
 def find_bad_record(

@@ -26,6 +26,10 @@ CLASSES_FILE = "classes.txt"
 EVALUATIONS_FILE = "evaluations.ndjson"
 BEST_FOLDER = "best"
 
+# In an export: the files that describe the model, and its checkpoint.
+EXPORT_ASSETS = "assets.extra"
+EXPORT_CHECKPOINT = os.path.join("variables", "variables")
+
 # Hyper-parameters that a run may change when it resumes: how the same network is computed and
 # judged.
 FREE_HPARAMS = ("cell_type", "mixed_precision", "accept_threshold")
@@ -59,7 +63,7 @@ def describe(folder: str, *, params: model.HParams, classes: Sequence[str]) -> N
     classes_path = os.path.join(folder, CLASSES_FILE)
     input_pipeline.write_classes(classes_path + ".tmp", classes)
     tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
-    _write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
+    write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
 
 
 def read_hparams(folder: str) -> model.HParams:
@@ -106,7 +110,7 @@ def add_evaluation(model_dir: str, result: dict[str, float], *, checkpoint: str)
         _keep_best(model_dir, checkpoint)
     evaluations.append(result)
     path = os.path.join(model_dir, EVALUATIONS_FILE)
-    _write_whole(path, "".join(json.dumps(line) + "\n" for line in evaluations))
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in evaluations))
     best = max(range(len(evaluations)), key=lambda i: (*quality(evaluations[i]), -i))
     return len(evaluations) - 1 - best
 
@@ -114,6 +118,35 @@ def add_evaluation(model_dir: str, result: dict[str, float], *, checkpoint: str)
 def best_checkpoint(model_dir: str) -> str | None:
     """The checkpoint that did best in the evaluations; None before the first."""
     return tf.train.latest_checkpoint(os.path.join(model_dir, BEST_FOLDER))
+
+
+def find_model(path: str, *, checkpoint: str = "") -> tuple[model.HParams, list[str], str]:
+    """What a trained model is, and its checkpoint.
+
+    Args:
+      path: folder of checkpoints, or an export's.
+      checkpoint: of the folder, or "" for the best in evaluations, or else the last.
+
+    Returns:
+      The hyper-parameters, the class list and the checkpoint.
+
+    Raises:
+      ValueError: there is no model, or not that checkpoint.
+    """
+    if tf.io.gfile.exists(os.path.join(path, f"{EXPORT_CHECKPOINT}.index")):
+        folder, found = os.path.join(path, EXPORT_ASSETS), os.path.join(path, EXPORT_CHECKPOINT)
+    else:
+        folder, found = path, best_checkpoint(path) or tf.train.latest_checkpoint(path)
+    params = read_hparams(folder)
+    classes = input_pipeline.read_classes(os.path.join(folder, CLASSES_FILE))
+    if checkpoint and not tf.io.gfile.exists(f"{checkpoint}.index"):
+        raise ValueError(
+            f"--checkpoint={checkpoint}: there is no {checkpoint}.index; expected a checkpoint's "
+            f"name without its ending, such as {path}/model.ckpt-2000"
+        )
+    if not (checkpoint or found):
+        raise ValueError(f"{path}: no checkpoint there yet")
+    return params, classes, checkpoint or found
 
 
 def _keep_best(model_dir: str, checkpoint: str) -> None:
@@ -126,13 +159,13 @@ def _keep_best(model_dir: str, checkpoint: str) -> None:
             tf.io.gfile.copy(path, kept + path[len(checkpoint) :], overwrite=True)
     # Without a folder, so that the model's can be moved.
     state = f'model_checkpoint_path: "{os.path.basename(kept)}"\n'
-    _write_whole(os.path.join(folder, "checkpoint"), state)
+    write_whole(os.path.join(folder, "checkpoint"), state)
     for path in tf.io.gfile.glob(os.path.join(folder, "model.ckpt-*")):
         if not path.startswith(kept + "."):
             tf.io.gfile.remove(path)
 
 
-def _write_whole(path: str, text: str) -> None:
+def write_whole(path: str, text: str) -> None:
     """Writes a file that is there whole or not at all."""
     with tf.io.gfile.GFile(path + ".tmp", "w") as file:
         file.write(text)

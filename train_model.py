@@ -10,10 +10,11 @@ The same command with the same --model_dir goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import console  # isort: skip  (before TensorFlow)
 import tensorflow as tf
@@ -133,9 +134,6 @@ SUMMARY_STEPS = 100
 # Drawings evaluated at once: the results are those of any other number, and fewer would be slower.
 EVAL_BATCH_SIZE = 64
 
-# What reading a bad record raises; the last where TensorFlow's message quotes its bytes.
-READING_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
-
 # ---- The run ----
 
 
@@ -203,7 +201,28 @@ def train(
     ]
     if early_stopping_evals:
         training_hooks.append(hooks.EarlyStopHook(after_evaluation, patience=early_stopping_evals))
-    try:
+    train_spec = tf.estimator.TrainSpec(
+        input_pipeline.training_input_fn(
+            training_files,
+            batch_size=batch_size,
+            num_classes=num_classes,
+            seed=seed + int(first_step),  # a resumed run does not see the same batches
+        ),
+        max_steps=steps,
+        hooks=training_hooks,
+        saving_listeners=[progress],
+    )
+    eval_spec = tf.estimator.EvalSpec(
+        eval_fn,
+        steps=None,  # all of them
+        hooks=[hooks.StopHook(save_to=None), collector],
+        exporters=[after_evaluation],
+        start_delay_secs=0,
+        throttle_secs=eval_throttle_secs,
+    )
+    files = [*training_files, *eval_files]
+    explained_errors = input_pipeline.explained_errors(files, num_classes=num_classes)
+    with explained_errors, explained_divergence(progress, model_dir):
         if first_step >= steps:
             print(f"{model_dir} has done {first_step:,} steps already: evaluating")
             result = estimator.evaluate(eval_fn, hooks=[hooks.StopHook(save_to=None)])
@@ -216,39 +235,22 @@ def train(
             classes=classes,
             eval_folder=os.path.basename(estimator.eval_dir()),
         )
-        result, _ = tf.estimator.train_and_evaluate(
-            estimator,
-            tf.estimator.TrainSpec(
-                input_pipeline.training_input_fn(
-                    training_files,
-                    batch_size=batch_size,
-                    num_classes=num_classes,
-                    seed=seed + int(first_step),  # a resumed run does not see the same batches
-                ),
-                max_steps=steps,
-                hooks=training_hooks,
-                saving_listeners=[progress],
-            ),
-            tf.estimator.EvalSpec(
-                eval_fn,
-                steps=None,  # all of them
-                hooks=[hooks.StopHook(save_to=None), collector],
-                exporters=[after_evaluation],
-                start_delay_secs=0,
-                throttle_secs=eval_throttle_secs,
-            ),
-        )
+        result, _ = tf.estimator.train_and_evaluate(estimator, train_spec, eval_spec)
         return result
-    except READING_ERRORS as error:
-        if model.NOT_FINITE in str(error):
-            raise ValueError(_diverged(progress.step, model_dir)) from None
-        files = [*training_files, *eval_files]
-        problem = input_pipeline.find_bad_record(files, num_classes=num_classes)
-        if problem:
-            raise ValueError(problem) from error
-        raise
-    except tf.estimator.NanLossDuringTrainingError:
-        raise ValueError(_diverged(progress.step, model_dir)) from None
+
+
+@contextlib.contextmanager
+def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterator[None]:
+    """Where training diverges, says what to do, as a ValueError."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.estimator.NanLossDuringTrainingError) as error:
+        if model.NOT_FINITE not in str(error) and isinstance(error, tf.errors.OpError):
+            raise
+        raise ValueError(
+            f"training diverged after step {progress.step:,}: {model.NOT_FINITE}. The last good "
+            f"checkpoint is in {model_dir}. Lower --learning_rate or --gradient_clipping_norm"
+        ) from None
 
 
 def run_settings(
@@ -265,13 +267,6 @@ def run_settings(
         name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
         for name, value in settings.items()
     }
-
-
-def _diverged(step: int, model_dir: str) -> str:
-    return (
-        f"training diverged after step {step:,}: {model.NOT_FINITE}. The last good "
-        f"checkpoint is in {model_dir}. Lower --learning_rate or --gradient_clipping_norm"
-    )
 
 
 def hparams_from_flags(num_classes: int) -> model.HParams:
