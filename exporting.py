@@ -57,6 +57,7 @@ def export(
     if tf.io.gfile.exists(unfinished):
         tf.io.gfile.rmtree(unfinished)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.compat.v1.train.create_global_step()  # so that an export says how long it was trained
         signatures = build_signatures(params, classes)
         tf.compat.v1.train.Saver().restore(session, checkpoint)
         builder = tf.compat.v1.saved_model.Builder(unfinished)

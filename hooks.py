@@ -18,11 +18,11 @@ import summaries
 PROGRESS_SECONDS = 10.0
 
 
-class ProgressHook(tf.estimator.SessionRunHook, tf.estimator.CheckpointSaverListener):
+class ProgressHook(tf.estimator.SessionRunHook):
     """Prints step, loss, drawings a second and time left.
 
-    The rate counts the steps' own time: saving and evaluating in between does not slow it, of
-    which it hears as a listener.
+    The rate counts the steps' own time: saving and evaluating in between does not slow it, with
+    a `StepEnd` among the saving listeners.
     """
 
     def __init__(self, folder: str, *, batch_size: int, max_steps: int):
@@ -48,7 +48,8 @@ class ProgressHook(tf.estimator.SessionRunHook, tf.estimator.CheckpointSaverList
         self._started, self._ended = time.monotonic(), None
         return tf.estimator.SessionRunArgs(self._loss)
 
-    def before_save(self, session, global_step_value) -> None:
+    def end_step(self) -> None:
+        """The step's own work is done: what comes now is not counted."""
         self._ended = time.monotonic()
 
     def after_run(self, run_context, run_values) -> None:
@@ -71,6 +72,16 @@ class ProgressHook(tf.estimator.SessionRunHook, tf.estimator.CheckpointSaverList
             left = console.duration((self._max_steps - self.step) * seconds_a_step)
             line += f"  {rate:,.0f} drawings/s  {left} left"
         print(line, flush=True)
+
+
+class StepEnd(tf.estimator.CheckpointSaverListener):
+    """Tells a `ProgressHook` that saving begins, which is done before its turn comes."""
+
+    def __init__(self, progress: ProgressHook):
+        self._progress = progress
+
+    def before_save(self, session, global_step_value) -> None:
+        self._progress.end_step()
 
 
 class Stopped(Exception):
@@ -147,6 +158,7 @@ class AfterEvaluation(tf.estimator.Exporter):
         summaries.write_scalar(folder, "drawings_per_second", rate, step=step)
         summaries.write_outcomes(
             folder,
+            estimator.model_dir,
             self._collector.outcomes(),
             classes=self._classes,
             step=step,

@@ -306,10 +306,11 @@ def first_strokes(features: Features, share: float) -> Features:
     wanted = tf.maximum(tf.math.ceil(share * tf.reduce_sum(pen_up, axis=1)), 1.0)  # [B]
     ended = tf.cumsum(pen_up, axis=1, exclusive=True)  # [B, T], strokes before the row's
     kept = (own & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
-    # The first point, from which the first row leads to the second, is the origin.
     at = tf.where(kept, tf.cumsum(ink[:, :, :2], axis=1), 0.0)  # [B, T, 2]
-    extent = tf.reduce_max(at, 1) - tf.reduce_min(at, 1)  # [B, 2], the zeros of padding included
-    extent = tf.where(extent > 0, extent, tf.ones_like(extent))[:, tf.newaxis]
+    # The first point, from which the first row leads to the second, is the origin.
+    upper = tf.maximum(tf.reduce_max(at, axis=1, keepdims=True), 0.0)  # [B, 1, 2]
+    lower = tf.minimum(tf.reduce_min(at, axis=1, keepdims=True), 0.0)
+    extent = tf.where(upper > lower, upper - lower, tf.ones_like(upper))
     ink = tf.where(kept, tf.concat([ink[:, :, :2] / extent, ink[:, :, 2:]], axis=2), 0.0)
     lengths = tf.math.count_nonzero(kept, axis=[1, 2])
     shape = tf.stack([lengths, features["shape"][:, 1]], axis=1)

@@ -454,27 +454,35 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
       tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
     """
     global_step = tf.compat.v1.train.get_or_create_global_step()
-    learning_rate = scheduled_learning_rate(global_step, params=params)
+    with tf.name_scope("learning_rate_schedule"):
+        learning_rate = scheduled_learning_rate(global_step, params=params)
     optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
     if params.mixed_precision:
         optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
-    with tf.name_scope("gradients"):
+    with tf.name_scope("backward"):
         gradients, variables = zip(*optimizer.compute_gradients(loss))
-    norm = tf.linalg.global_norm(gradients)
-    if not params.mixed_precision:  # which skips steps whose gradients leave half precision
-        # A loss is only seen to be NaN one step after the variables are: they may be saved then.
-        norm = tf.debugging.check_numerics(norm, NOT_FINITE)
-    clipped = gradients
-    if params.gradient_clipping_norm:
-        clipped, _ = tf.clip_by_global_norm(gradients, params.gradient_clipping_norm, use_norm=norm)
+    with tf.name_scope("clipping"):
+        norm = tf.linalg.global_norm(gradients)
+        if not params.mixed_precision:  # which skips steps whose gradients leave half precision
+            # A loss is seen to be NaN only one step after the variables are, when they may have
+            # been saved.
+            norm = tf.debugging.check_numerics(norm, NOT_FINITE)
+        clipped = gradients
+        if params.gradient_clipping_norm:
+            clipped, _ = tf.clip_by_global_norm(
+                gradients, params.gradient_clipping_norm, use_norm=norm
+            )
+    with tf.name_scope("gradient_norms"):
+        norms = [tf.norm(gradient) for gradient in gradients]
+        clipped_norm = tf.linalg.global_norm(clipped)
 
     tf.compat.v1.summary.scalar("learning_rate", learning_rate)
     tf.compat.v1.summary.scalar("global_norm/gradient_norm", norm)
-    tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", tf.linalg.global_norm(clipped))
-    for gradient, variable in zip(gradients, variables):
+    tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", clipped_norm)
+    for gradient, gradient_norm, variable in zip(gradients, norms, variables):
         name = variable.op.name
         tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
-        tf.compat.v1.summary.scalar(f"gradient_norm/{name}", tf.norm(gradient))
+        tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
 
     updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
     with tf.control_dependencies([norm, *updates]):

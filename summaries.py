@@ -20,8 +20,7 @@ PICTURE_STEPS = 1000
 # Pixels of a drawing in the projector; TensorBoard advises pictures of at most 8192 in all.
 SPRITE_SIZE = 32
 
-# Files of the projector, in the folder of the evaluations' summaries; TensorBoard prescribes the
-# first one's name.
+# Files of the projector; TensorBoard prescribes the first one's name.
 PROJECTOR_CONFIG = "projector_config.pbtxt"
 PROJECTOR_FOLDER = "projector"
 
@@ -94,12 +93,20 @@ class PicturesHook(tf.estimator.SessionRunHook):
 
 
 def write_outcomes(
-    folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], step: int, first: bool
+    folder: str,
+    projector_folder: str,
+    seen: outcomes.Outcomes,
+    *,
+    classes: Sequence[str],
+    step: int,
+    first: bool,
 ) -> None:
     """The pictures and the projector of an evaluation.
 
     Args:
       folder: that of the evaluations' summaries.
+      projector_folder: that of the run's. TensorBoard shows the largest tensor of the first run
+        that it finds: there it is this one, before the checkpoint's.
       seen: the evaluation's drawings.
       classes: the class list.
       step: the checkpoint's.
@@ -118,7 +125,7 @@ def write_outcomes(
     write_picture(folder, "drawings", picture, step=step)
     picture = pictures.confusion_matrix(seen.confusion(len(classes)), classes)
     write_picture(folder, "confusion_matrix", picture, step=step)
-    _write_projector(folder, seen, classes=classes, first=first)
+    _write_projector(projector_folder, seen, classes=classes, first=first)
     writer(folder).flush()
 
 

@@ -210,7 +210,7 @@ def train(
         ),
         max_steps=steps,
         hooks=training_hooks,
-        saving_listeners=[progress],
+        saving_listeners=[hooks.StepEnd(progress)],
     )
     eval_spec = tf.estimator.EvalSpec(
         eval_fn,

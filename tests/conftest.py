@@ -6,6 +6,7 @@ program as a user does start it as a process of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -21,8 +22,13 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+import conversion  # noqa: E402
+import exporting  # noqa: E402
 import ink  # noqa: E402
 import input_pipeline  # noqa: E402
+import model  # noqa: E402
+import model_dirs  # noqa: E402
+import train_model  # noqa: E402
 
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
@@ -93,14 +99,78 @@ def run_program(*args, **options) -> subprocess.CompletedProcess:
     return subprocess.run(**_program(args), capture_output=True, timeout=300, **options)
 
 
-def start_program(*args) -> subprocess.Popen:
+def start_program(*args, stdin_pipe: bool = False) -> subprocess.Popen:
     """Starts one, with both outputs in one pipe, to be sent signals."""
     return subprocess.Popen(
         **_program(args),
+        stdin=subprocess.PIPE if stdin_pipe else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         # Where the tests run in the background, Ctrl-C may be switched off for their children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A tiny model that was trained, evaluated and exported, and its data.
+
+    Attributes:
+      model_dir: what train_model.py left.
+      export: the exported model's folder.
+      eval_data: pattern of the records of the evaluation.
+      lines: the ndjson lines that they were made of.
+      classes: the class list.
+    """
+
+    model_dir: pathlib.Path
+    export: pathlib.Path
+    eval_data: str
+    lines: list[bytes]
+    classes: list[str]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    classes = ["ant", "bee", "cat", "dog", "elk", "кот"]
+    lines = []
+    for word in classes:
+        lines += write_ndjson(folder / "in", word, 24).read_bytes().splitlines()[16:]
+    conversion.convert(
+        str(folder / "in"),
+        str(folder / "records"),
+        splits=(conversion.Split("training", 16), conversion.Split("eval", 8)),
+        num_shards=2,
+        seed=0,
+        num_workers=1,
+    )
+    params = model.HParams(
+        num_classes=6, num_layers=1, num_nodes=6, num_conv=(6,), conv_len=(3,), learning_rate=0.02
+    )
+    train_model.train(
+        training_files=sorted(map(str, (folder / "records").glob("training.tfrecord-*"))),
+        eval_files=sorted(map(str, (folder / "records").glob("eval.tfrecord-*"))),
+        classes=classes,
+        params=params,
+        model_dir=str(folder / "model"),
+        steps=60,
+        batch_size=8,
+        save_checkpoints_steps=30,
+        keep_checkpoint_max=5,
+        eval_throttle_secs=0,
+        seed=0,
+    )
+    checkpoint = model_dirs.best_checkpoint(str(folder / "model"))
+    export = exporting.export(
+        str(folder / "model"), checkpoint=checkpoint, params=params, classes=classes
+    )
+    return Trained(
+        model_dir=folder / "model",
+        export=pathlib.Path(export),
+        eval_data=f"{folder}/records/eval.tfrecord-*-of-*",
+        lines=lines,
+        classes=classes,
     )
 
 

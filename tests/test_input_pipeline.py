@@ -1,9 +1,10 @@
+import math
 import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import random_records, read_records, run_dataset, write_records
+from conftest import random_records, random_strokes, read_records, run_dataset, write_records
 
 import ink
 import input_pipeline
@@ -152,6 +153,29 @@ def test_bad_class_list_is_refused(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as refusal:
         input_pipeline.read_classes(str(path))
     assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_first_strokes_are_the_ink_of_a_drawing_that_ends_there(share):
+    rng = np.random.default_rng(0)
+    drawings = [random_strokes(rng, max_strokes=9) for _ in range(40)]
+    drawings.append([[[0, 0], [0, 9]], [[3, 8], [4, 4]]])  # its first stroke has no width
+    # The longest of all, without padding, is a single stroke that never comes back to its start.
+    drawings.append([[list(range(100)), list(range(100, 0, -1))]])
+    inks = [ink.strokes_to_ink(strokes) for strokes in drawings]
+    batch = np.zeros((len(inks), max(map(len, inks)), 3), np.float32)
+    for row, drawing in zip(batch, inks):
+        row[: len(drawing)] = drawing
+    shape = np.array([drawing.shape for drawing in inks])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        features = {"ink": tf.constant(batch), "shape": tf.constant(shape)}
+        first = session.run(input_pipeline.first_strokes(features, share))
+    expected = [ink.strokes_to_ink(s[: math.ceil(share * len(s))]) for s in drawings]
+    assert first["shape"].tolist() == [list(drawing.shape) for drawing in expected]
+    assert first["ink"].shape[1] == max(map(len, expected))
+    for row, drawing in zip(first["ink"], expected):
+        np.testing.assert_allclose(row[: len(drawing)], drawing, atol=1e-5)
+        assert not row[len(drawing) :].any()
 
 
 def test_missing_class_list_is_refused(tmp_path):

@@ -7,7 +7,8 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import random_records, run_program, start_program, write_records
+from conftest import random_records, read_records, run_program, start_program, write_records
+from PIL import Image
 
 import input_pipeline
 import model
@@ -111,6 +112,73 @@ def test_summaries_show_what_the_design_lists(data, tmp_path):
         assert tags[tag], tag
     evaluated = summaries(tmp_path / "m" / "eval")
     assert evaluated["accuracy"] == evaluated["loss"] == [3, 6]
+
+
+def test_pictures_text_and_hyperparameters_are_shown(data, tmp_path):
+    train(data, tmp_path / "m", flagfile="--steps=6")
+    tags = summaries(tmp_path / "m")
+    assert tags["drawings"] == [1]
+    assert {"top_3_accuracy", "map_3", "padding_share"} <= set(tags)
+    assert {"flags/text_summary", "classes/text_summary"} <= set(tags)
+    assert {tag for tag in tags if tag.startswith("_hparams_/")} == {
+        "_hparams_/experiment",
+        "_hparams_/session_start_info",
+    }
+    evaluated = summaries(tmp_path / "m" / "eval")
+    for tag in ("drawings", "confusion_matrix", "mean_class_accuracy", "drawings_per_second"):
+        assert evaluated[tag] == [3, 6], tag
+
+
+def test_the_projector_has_a_row_a_word_and_a_picture_for_each_drawing(data, tmp_path):
+    train(data, tmp_path / "m")
+    files = tmp_path / "m" / "projector"
+    embeddings = np.loadtxt(files / "embeddings.tsv", delimiter="\t")
+    assert embeddings.shape == (18, 8)
+    head, *rows = (files / "labels.tsv").read_text().splitlines()
+    assert head.split("\t") == ["word", "guess", "result"] and len(rows) == 18
+    drawings = [
+        record for path in sorted(data.glob("eval.tfrecord-*")) for record in read_records(path)
+    ]
+    indices = [
+        tf.train.Example.FromString(d).features.feature["class_index"].int64_list.value[0]
+        for d in drawings
+    ]
+    assert sorted(row.split("\t")[0] for row in rows) == sorted(CLASSES[i] for i in indices)
+    with Image.open(files / "drawings.png") as picture:
+        assert picture.size == (5 * 32, 5 * 32)
+    assert "projector/drawings.png" in (tmp_path / "m/projector_config.pbtxt").read_text()
+
+
+def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(data, tmp_path, monkeypatch):
+    seen = []
+    for accuracy, loss in ((0.5, 2.0), (0.7, 1.0), (0.6, 0.5), (0.7, 1.5), (0.7, 0.9)):
+        result = {"accuracy": np.float32(accuracy), "loss": np.float32(loss)}
+        step = len(seen)
+        for ending in ("index", "data-00000-of-00001", "meta"):
+            (tmp_path / f"model.ckpt-{step}.{ending}").write_text(f"{step} {ending}")
+        checkpoint = str(tmp_path / f"model.ckpt-{step}")
+        since = model_dirs.add_evaluation(str(tmp_path), result, checkpoint=checkpoint)
+        best = model_dirs.best_checkpoint(str(tmp_path))
+        seen.append((since, best.rpartition("-")[2]))
+    assert seen == [(0, "0"), (0, "1"), (1, "1"), (2, "1"), (0, "4")]
+    assert (tmp_path / "best/model.ckpt-4.index").read_text() == "4 index"
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
+        "checkpoint",
+        "model.ckpt-4.data-00000-of-00001",
+        "model.ckpt-4.index",
+    ]
+    recorded = model_dirs.read_evaluations(str(tmp_path))
+    assert [round(line["loss"], 3) for line in recorded] == [2.0, 1.0, 0.5, 1.5, 0.9]
+
+
+def test_training_stops_when_evaluations_bring_nothing_better(data, tmp_path):
+    params = dataclasses.replace(TINY, learning_rate=1e-12)  # which changes nothing
+    train(
+        data, tmp_path / "m", params=params, steps=100, save_checkpoints_steps=2,
+        early_stopping_evals=3,
+    )  # fmt: skip
+    assert global_step(tmp_path / "m") in (8, 10)  # the first evaluation, and three after it
+    assert len(model_dirs.read_evaluations(str(tmp_path / "m"))) in (4, 5)
 
 
 def test_keeps_as_many_checkpoints_as_asked(data, tmp_path):
@@ -246,6 +314,9 @@ def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
     assert global_step(tmp_path / model_dir) == 3
     assert f"tensorboard --logdir={model_dir}" in done.stdout
     assert "num_conv=4,5" in done.stdout and "Parameters: " in done.stdout
+    export = tmp_path / re.search(r"Exported: +(\S+)", done.stdout)[1]
+    assert (export / "saved_model.pb").exists()
+    assert export.relative_to(tmp_path / model_dir).parts[:2] == ("export", "drawing_classifier")
     assert re.search(r"^step 3/3  loss \d+\.\d{4}  [\d,]+ drawings/s  0 s left$", done.stdout, re.M)
     assert re.search(r"^evaluation at step 3: accuracy .*18 drawings$", done.stdout, re.M)
     assert done.stderr == ""  # nothing of TensorFlow's

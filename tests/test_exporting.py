@@ -1,0 +1,140 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import random_strokes, read_records
+
+import classifier
+import exporting
+import ink
+import input_pipeline
+import model
+import model_dirs
+
+tf1 = tf.compat.v1
+
+
+def pad(drawings) -> np.ndarray:
+    batch = np.full((len(drawings), max(map(len, drawings)), 3), 7, np.float32)  # rubbish
+    for row, drawing in zip(batch, drawings):
+        row[: len(drawing)] = drawing
+    return batch
+
+
+def in_graph_ink(strokes_of_drawings) -> list[np.ndarray]:
+    points = [ink.strokes_to_points(strokes) for strokes in strokes_of_drawings]
+    with tf.Graph().as_default(), tf1.Session() as session:
+        lengths = tf.constant([len(p) for p in points], tf.int64)
+        values, lengths = session.run(exporting.strokes_to_ink(tf.constant(pad(points)), lengths))
+    for drawing, length in zip(values, lengths):
+        assert not drawing[length:].any()
+    return [drawing[:length] for drawing, length in zip(values, lengths)]
+
+
+def test_strokes_are_encoded_in_the_graph_as_by_ink():
+    rng = np.random.default_rng(0)
+    drawings = [random_strokes(rng) for _ in range(50)]
+    drawings.append([[[3, 3], [5, 9]]])  # without width
+    drawings.append([[[1.5e6, -2.5e6, 7.25], [0.001, 0.002, 0.0015]]])
+    for found, strokes in zip(in_graph_ink(drawings), drawings):
+        np.testing.assert_allclose(found, ink.strokes_to_ink(strokes), atol=1e-6)
+
+
+def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
+    drawings = []
+    for folder in ("raw", "simplified"):
+        for path in sorted((quickdraw_data / "quickdraw" / folder).glob("*.ndjson"))[::20]:
+            with open(path, "rb") as file:
+                drawings += [
+                    ink.parse_document(line)["drawing"] for line in itertools.islice(file, 8)
+                ]
+    assert len(drawings) > 250
+    for found, strokes in zip(in_graph_ink(drawings), drawings):
+        np.testing.assert_allclose(found, ink.strokes_to_ink(strokes), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "points, length, message",
+    [
+        ([[0, 0, 0]], 1, "at least two points"),
+        ([[0, 0, 0], [1, 1, 1]], 3, "lengths beyond the points"),
+        ([[0, 0, 0], [np.nan, 1, 1]], 2, "NaN or infinity"),
+    ],
+)
+def test_points_that_are_no_drawing_are_refused(points, length, message):
+    with tf.Graph().as_default(), tf1.Session() as session:
+        fed = tf1.placeholder(tf.float32), tf1.placeholder(tf.int64)
+        encoded = exporting.strokes_to_ink(*fed)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            session.run(encoded, dict(zip(fed, ([points], [length]))))
+
+
+def run_signature(export, name: str, inputs: dict) -> dict[str, np.ndarray]:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        loaded = tf1.saved_model.load(session, ["serve"], str(export))
+        signature = loaded.signature_def[name]
+        outputs = {key: info.name for key, info in signature.outputs.items()}
+        return session.run(outputs, {signature.inputs[k].name: v for k, v in inputs.items()})
+
+
+def test_both_signatures_give_what_the_checkpoint_gives(trained):
+    pattern = trained.eval_data
+    files = input_pipeline.match_files(pattern)
+    records = [record for path in files for record in read_records(path)]
+    examples = run_signature(trained.export, "examples", {"examples": records})
+    assert examples["classes"].shape == examples["probabilities"].shape == (48, 5)
+    assert examples["embedding"].shape == (48, 12)
+
+    params, classes, _ = model_dirs.find_model(str(trained.model_dir))
+    estimator = tf.estimator.Estimator(model.model_fn, params=params)
+    for i, record in enumerate(records[:5]):
+        example = tf.train.Example.FromString(record).features.feature
+        drawing = np.array(example["ink"].float_list.value, np.float32).reshape(1, -1, 3)
+        features = {"ink": drawing, "shape": np.array([[drawing.shape[1], 3]])}
+        (expected,) = estimator.predict(
+            lambda features=features: tf.data.Dataset.from_tensors(features),
+            checkpoint_path=model_dirs.best_checkpoint(str(trained.model_dir)),
+        )
+        order = np.argsort(-expected["probabilities"])[:5]
+        assert [word.decode() for word in examples["classes"][i]] == [classes[k] for k in order]
+        np.testing.assert_allclose(
+            examples["probabilities"][i], expected["probabilities"][order], atol=1e-5
+        )
+        np.testing.assert_allclose(examples["embedding"][i], expected["embedding"], atol=1e-5)
+
+    by_ink = {}
+    for i, record in enumerate(records):
+        value = tf.train.Example.FromString(record).features.feature["ink"].float_list.value
+        by_ink[np.array(value, np.float32).tobytes()] = i
+    drawings = [ink.parse_document(line)["drawing"] for line in trained.lines]
+    points = [ink.strokes_to_points(strokes) for strokes in drawings]
+    served = run_signature(
+        trained.export,
+        "serving_default",
+        {"points": pad(points), "lengths": [len(p) for p in points]},
+    )
+    rows = [by_ink[ink.strokes_to_ink(strokes).tobytes()] for strokes in drawings]
+    np.testing.assert_allclose(served["probabilities"], examples["probabilities"][rows], atol=1e-5)
+    np.testing.assert_allclose(served["embedding"], examples["embedding"][rows], atol=1e-4)
+
+
+def test_an_export_has_no_operation_that_needs_a_gpu_or_new_code(trained):
+    with tf.Graph().as_default(), tf1.Session() as session:
+        graph = tf1.saved_model.load(session, ["serve"], str(trained.export)).graph_def
+    names = {node.op for node in graph.node}
+    for function in graph.library.function:
+        names |= {node.op for node in function.node_def}
+    assert "BlockLSTM" in names
+    assert not any("Cudnn" in name or "PyFunc" in name for name in names)
+
+
+def test_the_newest_version_is_found(trained, tmp_path):
+    assert classifier.find_export(str(trained.export)) == str(trained.export)
+    assert classifier.find_export(str(trained.export.parent)) == str(trained.export)
+    assert classifier.find_export(str(trained.model_dir)) == str(trained.export)
+    for version in ("9", "10"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "saved_model.pb").touch()
+    (tmp_path / "11").mkdir()  # being written
+    assert classifier.find_export(str(tmp_path)) == str(tmp_path / "10")

@@ -1,0 +1,98 @@
+import html.parser
+import json
+
+import numpy as np
+import pytest
+
+import ink
+import report
+from outcomes import Outcomes
+
+CLASSES = ["a & b", "<c>", "d"]
+DRAWING = ink.strokes_to_ink([[[0, 3, 9], [0, 5, 1]], [[4, 4], [0, 9]]])
+
+
+def outcomes(labels, predictions, probability=None, lengths=None) -> Outcomes:
+    count = len(labels)
+    return Outcomes(
+        labels=np.array(labels),
+        predictions=np.array(predictions),
+        probability=np.array([0.9] * count if probability is None else probability),
+        lengths=np.array([4] * count if lengths is None else lengths),
+        inks=[DRAWING] * count,
+        embeddings=np.zeros((count, 2), np.float32),
+    )
+
+
+def test_classes_and_what_they_are_taken_for():
+    seen = outcomes([0, 0, 0, 0, 2, 2], [0, 1, 2, 2, 2, 2])
+    confusion = seen.confusion(3)
+    assert confusion.tolist() == [[1, 1, 2], [0, 0, 0], [0, 0, 2]]
+    assert report.class_rows(confusion, CLASSES) == [
+        {
+            "class": "a & b",
+            "count": 4,
+            "accuracy": 0.25,
+            "taken_for": [{"class": "d", "count": 2}, {"class": "<c>", "count": 1}],
+        },
+        {"class": "d", "count": 2, "accuracy": 1.0, "taken_for": []},
+    ]
+    assert report.confused_pairs(confusion) == [(0, 2, 2), (0, 1, 1)]
+
+
+def test_reliability_of_probabilities():
+    seen = outcomes([0] * 6, [0, 0, 1, 1, 0, 0], [0.91, 0.95, 0.99, 0.42, 0.48, 1.0])
+    rows, error = report.reliability(seen)
+    assert [(row["from"], row["count"]) for row in rows] == [(0.4, 2), (0.9, 4)]
+    assert [row["accuracy"] for row in rows] == [0.5, 0.75]
+    assert [row["probability"] for row in rows] == pytest.approx([0.45, 0.9625])
+    assert error == pytest.approx((2 * 0.05 + 4 * 0.2125) / 6)
+
+
+def test_accuracy_by_length_covers_every_drawing():
+    lengths = np.random.default_rng(0).integers(1, 200, 1000)
+    rows = report.by_length(outcomes([0] * 1000, lengths > 100, lengths=lengths))
+    assert len(rows) == 10 and sum(row["count"] for row in rows) == 1000
+    assert rows[0]["from"] == 1 and rows[-1]["to"] == lengths.max()
+    for before, row in zip(rows, rows[1:]):
+        assert before["to"] < row["from"]
+    right = sum(row["accuracy"] * row["count"] for row in rows)
+    assert right == pytest.approx((lengths <= 100).sum())
+    (only,) = report.by_length(outcomes([0, 1], [0, 0]))
+    assert only == {"from": 4, "to": 4, "count": 2, "accuracy": 0.5}
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would be asked to load, and the text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.sources, self.text, self.depth = [], "", 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize("mistakes", [True, False])
+def test_the_page_stands_alone(tmp_path, mistakes):
+    seen = outcomes([0, 0, 1, 2], [0, 1, 0, 2] if mistakes else [0, 0, 1, 2])
+    metrics = dict.fromkeys(report.METRIC_NAMES, 0.5)
+    report.write(
+        str(tmp_path / "out"),
+        title="<script>alert(1)</script>",
+        metrics={**metrics, "drawings": 4},
+        prefixes=[{"stroke_share": 1.0, **metrics}],
+        seen=seen,
+        classes=CLASSES,
+        accept_threshold=0.5,
+    )
+    text = (tmp_path / "out/report.html").read_text()
+    page = Page(text)
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert len(page.sources) == (4 if mistakes else 1)  # two pairs, the mistakes, the matrix
+    assert "<script" not in text and "a & b" in page.text and "<c>" in page.text
+    assert json.loads((tmp_path / "out/report.json").read_text())["metrics"]["drawings"] == 4
