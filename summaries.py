@@ -89,7 +89,7 @@ class PicturesHook(tf.estimator.SessionRunHook):
         batch = {name: values[:SHOWN_DRAWINGS] for name, values in run_values.results.items()}
         inks = [ink[:length] for ink, length in zip(batch.pop("ink"), batch.pop("lengths"))]
         picture = guesses(inks, **batch, classes=self._classes)
-        write_picture(self._folder, "drawings", picture, step=self._step)
+        write_picture(self._folder, "guesses", picture, step=self._step)
 
 
 def write_outcomes(
@@ -122,7 +122,7 @@ def write_outcomes(
         seen.probability[shown],
         classes=classes,
     )
-    write_picture(folder, "drawings", picture, step=step)
+    write_picture(folder, "guesses", picture, step=step)
     picture = pictures.confusion_matrix(seen.confusion(len(classes)), classes)
     write_picture(folder, "confusion_matrix", picture, step=step)
     _write_projector(projector_folder, seen, classes=classes, first=first)

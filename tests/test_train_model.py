@@ -117,7 +117,7 @@ def test_summaries_show_what_the_design_lists(data, tmp_path):
 def test_pictures_text_and_hyperparameters_are_shown(data, tmp_path):
     train(data, tmp_path / "m", flagfile="--steps=6")
     tags = summaries(tmp_path / "m")
-    assert tags["drawings"] == [1]
+    assert tags["guesses"] == [1]
     assert {"top_3_accuracy", "map_3", "padding_share"} <= set(tags)
     assert {"flags/text_summary", "classes/text_summary"} <= set(tags)
     assert {tag for tag in tags if tag.startswith("_hparams_/")} == {
@@ -125,7 +125,7 @@ def test_pictures_text_and_hyperparameters_are_shown(data, tmp_path):
         "_hparams_/session_start_info",
     }
     evaluated = summaries(tmp_path / "m" / "eval")
-    for tag in ("drawings", "confusion_matrix", "mean_class_accuracy", "drawings_per_second"):
+    for tag in ("guesses", "confusion_matrix", "mean_class_accuracy", "drawings_per_second"):
         assert evaluated[tag] == [3, 6], tag
 
 
