@@ -3,12 +3,13 @@
 Every drawing has a random 64-bit key, drawn from the seed, its split, its class and its place in
 its file. The keys' order is the order of the records across and within the shards, so that it
 depends on nothing else: not on the number of processes, nor on which came first. Two passes do it
-in bounded memory: the first appends records to buckets of neighbouring keys, the second sorts
+in bounded memory: the first appends ink to buckets of neighbouring keys, the second sorts
 each bucket and writes it out.
 """
 
 from __future__ import annotations
 
+import bisect
 import collections
 import concurrent.futures
 import contextlib
@@ -37,8 +38,9 @@ SPLITS = ("training", "eval", "test")
 # Lines parsed by one call: larger blocks leave the processor's cache (measured).
 BLOCK_LINES = 500
 
-# Records a worker holds back before it appends them to the buckets.
+# Ink that a worker holds back before it appends it to the buckets, and bytes of its rows.
 SPOOL_BYTES = 16 << 20
+INK_ROW_BYTES = 12
 
 # What a bucket should hold at most, so that a worker can sort it in memory.
 BUCKET_BYTES = 32 << 20
@@ -172,7 +174,8 @@ def convert_category(job: Job, category: Category) -> Category:
     """
     spool = Spool(job, category.class_index)
     done = dataclasses.replace(category, used={split.name: 0 for split in job.splits})
-    skipped, points, strokes = (collections.Counter() for _ in range(3))
+    skipped = collections.Counter()
+    rows, strokes = [], []  # of the drawings used
     open_splits = [
         (number, split, drawing_keys(job.seed, number, category.class_index))
         for number, split in enumerate(job.splits)
@@ -181,51 +184,55 @@ def convert_category(job: Job, category: Category) -> Category:
     with open_ndjson(category.path) as file:
         while open_splits and (lines := list(itertools.islice(file, BLOCK_LINES))):
             parsed = ink.parse_lines(lines, recognized_only=job.recognized_only)
-            ours = [i for i, word in enumerate(parsed.words) if word == category.word]
-            records = _encode(parsed, ours, category.class_index)
+            ours = parsed
+            if parsed.words.count(category.word) < len(parsed.words):
+                ours = parsed.select(
+                    [i for i, word in enumerate(parsed.words) if word == category.word]
+                )
             taken = 0
-            while open_splits and taken < len(ours):
+            while open_splits and taken < len(ours.words):
                 number, split, keys = open_splits[0]
-                part = records[taken : taken + split.drawings_per_class - done.used[split.name]]
-                spool.add(number, keys.random_raw(len(part)), part)
-                taken += len(part)
-                done.used[split.name] += len(part)
+                wanted = split.drawings_per_class - done.used[split.name]
+                end = min(taken + wanted, len(ours.words))
+                splits = ours.row_splits[taken : end + 1]
+                spool.add(
+                    number,
+                    keys.random_raw(end - taken),
+                    ours.ink[splits[0] : splits[-1]],
+                    np.diff(splits),
+                )
+                done.used[split.name] += end - taken
+                taken = end
                 if done.used[split.name] == split.drawings_per_class:
                     del open_splits[0]
-            if not done.sample and ours:
-                first, end = parsed.row_splits[ours[0] : ours[0] + 2]
-                done.sample = parsed.ink[first:end].tobytes()
+            if not done.sample and ours.words:
+                done.sample = ours.ink[: ours.row_splits[1]].tobytes()
             # Lines past the last one needed are not looked at.
-            last = len(lines) if open_splits else parsed.line_numbers[ours[taken - 1]] + 1
-            rows = np.diff(parsed.row_splits).tolist()
-            points.update(rows[i] + 1 for i in ours[:taken])
-            strokes.update(parsed.num_strokes[i] for i in ours[:taken])
+            last = len(lines) if open_splits else ours.line_numbers[taken - 1] + 1
+            rows.append(np.diff(ours.row_splits[: taken + 1]))
+            strokes.append(ours.num_strokes[:taken])
             skipped.update(reason for line, reason in parsed.errors if line < last)
-            others = sum(line < last for line in parsed.line_numbers) - taken
+            others = bisect.bisect_left(parsed.line_numbers, last) - taken
             if others:
                 skipped[f"a word other than the file's, {category.word!r}"] += others
             done.read += last
     spool.flush()
-    done.skipped, done.points, done.strokes = dict(skipped), dict(points), dict(strokes)
+    done.skipped = dict(skipped)
+    done.points = _histogram([count + 1 for count in rows])
+    done.strokes = _histogram(strokes)
     return done
 
 
-def _encode(parsed: ink.ParsedLines, drawings: Sequence[int], class_index: int) -> list[bytes]:
-    """The records of some of the parsed drawings."""
-    if not drawings:
-        return []
-    values = parsed.ink.tobytes()
-    bounds = (parsed.row_splits * parsed.ink.strides[0]).tolist()
-    return [
-        input_pipeline.encode_record(values[bounds[i] : bounds[i + 1]], class_index)
-        for i in drawings
-    ]
+def _histogram(parts: Sequence[np.ndarray]) -> dict[int, int]:
+    """How often each number occurs."""
+    values, counts = np.unique(np.concatenate([[], *parts]).astype(int), return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist()))
 
 
 class Spool:
-    """Appends records to bucket files, some megabytes at a time.
+    """Appends drawings to bucket files, some megabytes at a time.
 
-    A bucket holds the records of a split whose keys lie in one of `num_shards *
+    A bucket holds the drawings of a split whose keys lie in one of `num_shards *
     buckets_per_shard` equal ranges. Each process writes files of its own.
     """
 
@@ -233,38 +240,51 @@ class Spool:
         self._job = job
         self._class_index = class_index
         self._num_buckets = job.num_shards * job.buckets_per_shard
-        self._buckets = collections.defaultdict(lambda: ([], []))  # keys, records
+        self._parts = collections.defaultdict(list)  # (keys, ink, lengths), by split
         self._size = 0
         self._flushes = 0
 
-    def add(self, split: int, keys: np.ndarray, records: Sequence[bytes]) -> None:
-        """Takes records with their keys, uint64 [records]."""
-        buckets = (keys >> np.uint64(32)) * np.uint64(self._num_buckets) >> np.uint64(32)
-        for key, bucket, record in zip(keys.tolist(), buckets.tolist(), records):
-            bucket_keys, bucket_records = self._buckets[split, bucket]
-            bucket_keys.append(key)
-            bucket_records.append(record)
-        self._size += sum(map(len, records))
+    def add(self, split: int, keys: np.ndarray, ink_rows: np.ndarray, lengths: np.ndarray) -> None:
+        """Takes drawings.
+
+        Args:
+          split: number of the split.
+          keys: uint64 [drawings].
+          ink_rows: float32 [rows of all drawings, 3].
+          lengths: int64 [drawings], rows of each.
+        """
+        self._parts[split].append((keys, ink_rows, lengths))
+        self._size += ink_rows.nbytes
         if self._size > SPOOL_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Appends what is held back: a header, then keys, lengths and records."""
-        for (split, bucket), (keys, records) in self._buckets.items():
-            payload = b"".join(records)
-            header = [self._class_index, self._flushes, len(records), len(payload)]
-            with open(_bucket_path(self._job, split, bucket, str(os.getpid())), "ab") as file:
-                file.write(np.array(header, np.int64).tobytes())
-                file.write(np.array(keys, np.uint64).tobytes())
-                file.write(np.fromiter(map(len, records), np.int64, len(records)).tobytes())
-                file.write(payload)
-        self._buckets.clear()
+        """Appends what is held back to the buckets, sorted by key."""
+        for split, parts in self._parts.items():
+            keys, ink_rows, lengths = map(np.concatenate, zip(*parts))
+            order = np.argsort(keys, kind="stable")
+            keys, starts, lengths = (
+                keys[order],
+                (np.cumsum(lengths) - lengths)[order],
+                lengths[order],
+            )
+            ends = np.cumsum(lengths)
+            ink_rows = ink_rows[np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])]
+            buckets = (keys >> np.uint64(32)) * np.uint64(self._num_buckets) >> np.uint64(32)
+            firsts = np.flatnonzero(np.diff(buckets, prepend=np.uint64(self._num_buckets)))
+            for first, end in zip(firsts, [*firsts[1:], len(keys)]):
+                rows = slice(ends[first] - lengths[first], ends[end - 1])
+                with open(self._path(split, int(buckets[first])), "ab") as file:
+                    header = [self._class_index, self._flushes, end - first, ink_rows[rows].nbytes]
+                    file.write(np.array(header, np.int64).tobytes())
+                    for part in (keys[first:end], lengths[first:end], ink_rows[rows]):
+                        file.write(part.tobytes())
+        self._parts.clear()
         self._size = 0
         self._flushes += 1
 
-
-def _bucket_path(job: Job, split: int, bucket: int, process: str) -> str:
-    return os.path.join(job.staging, f"bucket-{split}-{bucket}-{process}")
+    def _path(self, split: int, bucket: int) -> str:
+        return os.path.join(self._job.staging, f"bucket-{split}-{bucket}-{os.getpid()}")
 
 
 # ---- Second pass: buckets into shards ----
@@ -284,6 +304,7 @@ def shard_name(job: Job, split: int, shard: int) -> str:
 
 
 def _read_bucket(job: Job, split: int, bucket: int) -> Iterator[bytes]:
+    """Yields the records of a bucket in the order of their keys; deletes its files."""
     chunks = []
     for path in glob.glob(glob.escape(job.staging) + f"/bucket-{split}-{bucket}-*"):
         with open(path, "rb") as file:
@@ -299,11 +320,13 @@ def _read_bucket(job: Job, split: int, bucket: int) -> Iterator[bytes]:
     chunks.sort(key=lambda chunk: chunk[:2])
     payload = b"".join(chunk[4] for chunk in chunks)
     keys = np.concatenate([chunk[2] for chunk in chunks])
-    ends = np.cumsum(np.concatenate([chunk[3] for chunk in chunks]))
+    class_indices = np.repeat([chunk[0] for chunk in chunks], [len(chunk[2]) for chunk in chunks])
+    ends = np.cumsum(np.concatenate([chunk[3] for chunk in chunks])) * INK_ROW_BYTES
     starts = np.concatenate([[0], ends[:-1]])
     order = np.argsort(keys, kind="stable")
-    for start, end in zip(starts[order].tolist(), ends[order].tolist()):
-        yield payload[start:end]
+    places = (starts[order].tolist(), ends[order].tolist(), class_indices[order].tolist())
+    for start, end, class_index in zip(*places):
+        yield input_pipeline.encode_record(payload[start:end], class_index)
 
 
 # ---- The conversion ----

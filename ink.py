@@ -28,6 +28,7 @@ import orjson
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER_TYPES = frozenset((int, float))
 _NO_INK = np.empty((0, 3), np.float32)
+_NO_STROKES = np.empty(0, np.int64)
 
 # What a plain line holds after this key: numbers, brackets, white space, and one brace.
 _DRAWING_KEY = b'"drawing":'
@@ -53,7 +54,7 @@ class ParsedLines:
       words: the drawings' words.
       ink: float32 [rows of all drawings, 3].
       row_splits: int64 [drawings + 1]; drawing i is `ink[row_splits[i]:row_splits[i + 1]]`.
-      num_strokes: how many strokes each drawing has.
+      num_strokes: int64 [drawings], how many strokes each has.
       line_numbers: for each drawing the index of its line.
       errors: for each line that holds no usable drawing its index and the reason.
     """
@@ -61,9 +62,22 @@ class ParsedLines:
     words: list[str]
     ink: np.ndarray
     row_splits: np.ndarray
-    num_strokes: list[int]
+    num_strokes: np.ndarray
     line_numbers: list[int]
     errors: list[tuple[int, str]]
+
+    def select(self, drawings: Sequence[int]) -> ParsedLines:
+        """Some of the drawings, in that order, and no errors."""
+        bounds = [self.row_splits[i : i + 2] for i in drawings]
+        lengths = [end - start for start, end in bounds]
+        return ParsedLines(
+            words=[self.words[i] for i in drawings],
+            ink=np.concatenate([_NO_INK, *(self.ink[start:end] for start, end in bounds)]),
+            row_splits=np.cumsum([0, *lengths]),
+            num_strokes=self.num_strokes[list(drawings)],
+            line_numbers=[self.line_numbers[i] for i in drawings],
+            errors=[],
+        )
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yields `(word, ink)` a drawing."""
@@ -98,7 +112,7 @@ def parse_lines(lines: Sequence[bytes], *, recognized_only: bool = False) -> Par
     until it is alone. About 500 lines a call make the most of the processor's cache.
     """
     if not lines:
-        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [])
+        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), _NO_STROKES, [], [])
     if len(lines) == 1:
         return _parse_single_line(lines[0], recognized_only=recognized_only)
     try:
@@ -333,8 +347,8 @@ def _parse_single_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
         word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
         ink = strokes_to_ink(strokes)
     except ValueError as error:
-        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), [], [], [(0, str(error))])
-    return ParsedLines([word], ink, np.array([0, len(ink)]), [len(strokes)], [0], [])
+        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), _NO_STROKES, [], [(0, str(error))])
+    return ParsedLines([word], ink, np.array([0, len(ink)]), np.array([len(strokes)]), [0], [])
 
 
 def _parse_plain_lines(lines: Sequence[bytes], *, recognized_only: bool) -> ParsedLines:
@@ -369,7 +383,8 @@ def _parse_plain_lines(lines: Sequence[bytes], *, recognized_only: bool) -> Pars
     if not plain:
         raise ValueError("not plainly good")
     ink, row_splits = _drawings_to_ink(drawings)
-    return ParsedLines(words, ink, row_splits, list(map(len, drawings)), line_numbers, errors)
+    num_strokes = np.array(list(map(len, drawings)))
+    return ParsedLines(words, ink, row_splits, num_strokes, line_numbers, errors)
 
 
 def _join(first: ParsedLines, second: ParsedLines, first_lines: int) -> ParsedLines:
@@ -378,7 +393,7 @@ def _join(first: ParsedLines, second: ParsedLines, first_lines: int) -> ParsedLi
         words=first.words + second.words,
         ink=np.concatenate([first.ink, second.ink]),
         row_splits=np.concatenate([first.row_splits, second.row_splits[1:] + len(first.ink)]),
-        num_strokes=first.num_strokes + second.num_strokes,
+        num_strokes=np.concatenate([first.num_strokes, second.num_strokes]),
         line_numbers=first.line_numbers + [n + first_lines for n in second.line_numbers],
         errors=first.errors + [(n + first_lines, reason) for n, reason in second.errors],
     )
