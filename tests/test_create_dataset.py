@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import json
 import os
@@ -5,10 +6,13 @@ import pathlib
 import resource
 import signal
 import subprocess
+import tempfile
 import time
 
+import hypothesis
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import (
     ndjson_line,
     random_strokes,
@@ -17,6 +21,7 @@ from conftest import (
     start_program,
     write_ndjson,
 )
+from hypothesis import strategies as st
 from PIL import Image
 from test_input_pipeline import decode
 
@@ -127,6 +132,72 @@ def test_bad_lines_are_skipped_and_counted(tmp_path):
     }
     expected = [("cat", ink.parse_line(line)[1].tobytes()) for line in good[:5]]
     assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
+
+
+BYTES_LINES = st.binary(max_size=60).map(lambda line: line.replace(b"\n", b" "))
+BROKEN_LINES = st.tuples(st.integers(0, 80), st.binary(max_size=4)).map(
+    lambda change: (GOOD_LINES[0][: change[0]] + change[1]).replace(b"\n", b" ")
+)
+GOOD_LINES = [
+    ndjson_line("ant", random_strokes(np.random.default_rng(seed))).rstrip() for seed in range(9)
+]
+
+
+@hypothesis.given(
+    st.lists(st.one_of(BYTES_LINES, BROKEN_LINES, st.sampled_from(GOOD_LINES)), max_size=12),
+    st.booleans(),
+)
+@hypothesis.settings(
+    max_examples=60, deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+def test_no_line_changes_another_ones_record(tmp_path, lines, recognized_only):
+    folder = tempfile.mkdtemp(dir=tmp_path)
+    lines.insert(len(lines) // 2, GOOD_LINES[0])  # so that there is something to convert
+    (pathlib.Path(folder) / "ant.ndjson").write_bytes(b"\n".join(lines) + b"\n")
+    job = conversion.Job(
+        splits=(conversion.Split("training", 1000),),
+        num_shards=2,
+        buckets_per_shard=1,
+        seed=0,
+        recognized_only=recognized_only,
+        staging=folder,
+    )
+    (category,) = conversion.find_categories(folder)
+    hypothesis.assume(category.word == "ant")  # chance can write another word
+    done = conversion.convert_category(job, category)
+    for shard in range(2):
+        conversion.write_shard(job, 0, shard)
+    records = [
+        decode(record)[0].tobytes()
+        for path in sorted(pathlib.Path(folder).glob("training.tfrecord-*"))
+        for record in read_records(path)
+    ]
+    expected = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            word, drawing = ink.parse_line(line, recognized_only=recognized_only)
+            expected += [drawing.tobytes()] if word == "ant" else []
+    assert sorted(records) == sorted(expected)
+    assert done.used == {"training": len(expected)}
+    assert done.read == len(lines)
+    assert sum(done.skipped.values()) == len(lines) - len(expected)
+
+
+def test_paths_may_be_any_that_tensorflow_reads_and_writes(source, tmp_path):
+    # TensorFlow's file system in memory stands for the remote ones: nothing but gfile knows it.
+    for path in source.iterdir():
+        tf.io.gfile.copy(str(path), f"ram://in/{path.name}", overwrite=True)
+    conversion.convert(
+        "ram://in", "ram://out", splits=SPLITS, num_shards=2, seed=0, num_workers=2,
+        describe=lambda folder, _: pathlib.Path(folder, "conversion_report.json").write_text("{}"),
+    )  # fmt: skip
+    convert(source, tmp_path / "out", num_shards=2)
+    expected = contents(tmp_path / "out")
+    assert sorted(tf.io.gfile.listdir("ram://out")) == sorted([*expected, "conversion_report.json"])
+    for name, content in expected.items():
+        with tf.io.gfile.GFile(f"ram://out/{name}", "rb") as file:
+            assert file.read() == content, name
 
 
 def test_lines_past_those_needed_are_not_counted(tmp_path):
@@ -286,7 +357,7 @@ def test_program_says_what_it_did(source, tmp_path):
     assert report["settings"]["train_observations_per_class"] == 20
     assert report["total"]["drawings"] == {"training": 63, "eval": 15}
     with Image.open(tmp_path / "out/conversion_samples.png") as picture:
-        assert min(picture.size) > 150 and picture.getextrema() == (0, 255)
+        assert min(picture.size) > 150 and picture.convert("L").getextrema() == (0, 255)
     assert "Converting: 100%" in done.stderr
     assert "\r" not in done.stderr and "tensorflow" not in done.stderr.lower()
 
