@@ -13,8 +13,10 @@ import model
 import outcomes
 import pictures
 
-# Drawings a picture, and training steps from one picture of them to the next.
-SHOWN_DRAWINGS = 36
+# Drawings a picture, four of them side by side: so their words can be read at the width that
+# TensorBoard gives a picture. And the training steps from one picture of them to the next.
+SHOWN_DRAWINGS = 20
+SHOWN_COLUMNS = 4
 PICTURE_STEPS = 1000
 
 # Pixels of a drawing in the projector; TensorBoard advises pictures of at most 8192 in all.
@@ -60,7 +62,7 @@ def guesses(
         for label, guess, share in zip(labels, predictions, probability)
     ]
     wrong = [label != guess for label, guess in zip(labels, predictions)]
-    return pictures.sheet(list(zip(inks, texts)), wrong=wrong)
+    return pictures.sheet(list(zip(inks, texts)), columns=SHOWN_COLUMNS, wrong=wrong)
 
 
 class PicturesHook(tf.estimator.SessionRunHook):
