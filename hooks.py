@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 import console
+import distribution
 import model_dirs
 import outcomes
 import summaries
@@ -25,8 +27,8 @@ class ProgressHook(tf.estimator.SessionRunHook):
     a `StepEnd` among the saving listeners.
     """
 
-    def __init__(self, folder: str, *, batch_size: int, max_steps: int):
-        """The rate goes into that folder's summaries too."""
+    def __init__(self, folder: str | None, *, batch_size: int, max_steps: int):
+        """Of `batch_size` drawings a step; the rate goes into that folder's summaries too."""
         self._folder = folder
         self._batch_size = batch_size
         self._max_steps = max_steps
@@ -46,7 +48,7 @@ class ProgressHook(tf.estimator.SessionRunHook):
 
     def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
         self._started, self._ended = time.monotonic(), None
-        return tf.estimator.SessionRunArgs(self._loss)
+        return tf.estimator.SessionRunArgs([self._loss, self._global_step])
 
     def end_step(self) -> None:
         """The step's own work is done: what comes now is not counted."""
@@ -54,12 +56,15 @@ class ProgressHook(tf.estimator.SessionRunHook):
 
     def after_run(self, run_context, run_values) -> None:
         now = time.monotonic()
-        self.step += 1
+        loss, global_step = run_values.results
+        # Of other processes' steps, the ones before this one was read are known.
+        step = max(self.step + 1, int(global_step))
         if self._next_line:
             self._seconds += (self._ended or now) - self._started
-            self._steps += 1
+            self._steps += step - self.step
+        self.step = step
         if now >= self._next_line or self.step >= self._max_steps:
-            self._print_line(run_values.results)
+            self._print_line(loss)
             self._next_line = now + PROGRESS_SECONDS
             self._seconds, self._steps = 0.0, 0
 
@@ -68,7 +73,8 @@ class ProgressHook(tf.estimator.SessionRunHook):
         if self._steps:
             seconds_a_step = self._seconds / self._steps
             rate = self._batch_size / seconds_a_step
-            summaries.write_scalar(self._folder, "drawings_per_second", rate, step=self.step)
+            if self._folder:
+                summaries.write_scalar(self._folder, "drawings_per_second", rate, step=self.step)
             left = console.duration((self._max_steps - self.step) * seconds_a_step)
             line += f"  {rate:,.0f} drawings/s  {left} left"
         print(line, flush=True)
@@ -82,6 +88,31 @@ class StepEnd(tf.estimator.CheckpointSaverListener):
 
     def before_save(self, session, global_step_value) -> None:
         self._progress.end_step()
+
+
+class PatienceHook(tf.estimator.SessionRunHook):
+    """Ends the process where the first step of a cluster does not come: one of it is missing.
+
+    TensorFlow itself would wait for hours, in calls that nothing interrupts.
+    """
+
+    def __init__(self, seconds: float):
+        self._timer = threading.Timer(seconds, self._give_up, [seconds])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def after_run(self, run_context, run_values) -> None:
+        self._timer.cancel()
+
+    @staticmethod
+    def _give_up(seconds: float) -> None:
+        missing = distribution.unreachable(seconds=2.0)
+        what = f"no connection to {', '.join(missing)}" if missing else "all others can be reached"
+        console.fail(
+            f"no step was done in {seconds:,.0f} seconds, {what}. Start them, or give a longer "
+            "--cluster_timeout_secs"
+        )
+        os._exit(console.EXIT_ERROR)
 
 
 class Stopped(Exception):

@@ -238,6 +238,8 @@ def training_input_fn(
     num_classes: int,
     seed: int,
     num_epochs: int | None = None,
+    part: int = 0,
+    num_parts: int = 1,
 ) -> InputFn:
     """Shuffled full batches of drawings of about one length.
 
@@ -248,15 +250,22 @@ def training_input_fn(
       seed: the same seed gives the same batches.
       num_epochs: passes over the records; None goes on forever. Where they end, the last
         batch may be smaller.
+      part, num_parts: of several processes that train together, each reads a part: so many
+        of the files, or, where there are fewer files than processes, so many of their blocks.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.
     """
 
     def input_fn() -> tf.data.Dataset:
-        dataset = tf.data.Dataset.from_tensor_slices(list(files))
-        dataset = dataset.shuffle(len(files), seed=seed)
+        by_file = len(files) >= num_parts
+        ours = list(files)[part::num_parts] if by_file else list(files)
+        dataset = tf.data.Dataset.from_tensor_slices(ours)
+        if by_file:  # otherwise all processes must count the same blocks
+            dataset = dataset.shuffle(len(ours), seed=seed)
         dataset = _read_blocks(dataset)
+        if not by_file:
+            dataset = dataset.shard(num_parts, part)
         dataset = dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1)
         dataset = dataset.repeat(num_epochs)
         dataset = _sorted_batches(

@@ -154,9 +154,20 @@ def batch_norm(channels: tf.Tensor, mask: tf.Tensor, *, name: str, training: boo
     with tf.compat.v1.variable_scope(name):
         gamma = tf.compat.v1.get_variable("gamma", shape, initializer=ones)
         beta = _bias(shape, name="beta")
-        moving_mean = _bias(shape, name="moving_mean", trainable=False)
-        moving_variance = tf.compat.v1.get_variable(
-            "moving_variance", shape, initializer=ones, trainable=False
+        moving_mean, moving_variance = (
+            tf.compat.v1.get_variable(
+                name,
+                shape,
+                initializer=initializer,
+                trainable=False,
+                # Of several replicas, each with a batch of its own.
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.MEAN,
+            )
+            for name, initializer in (
+                ("moving_mean", tf.compat.v1.zeros_initializer()),
+                ("moving_variance", ones),
+            )
         )
     mean, variance = moving_mean, moving_variance
     if training:
@@ -215,10 +226,8 @@ def _kernel(shape: list[int]) -> tf.Variable:
     )
 
 
-def _bias(shape: list[int], *, name: str = "bias", trainable: bool = True) -> tf.Variable:
-    return tf.compat.v1.get_variable(
-        name, shape, initializer=tf.compat.v1.zeros_initializer(), trainable=trainable
-    )
+def _bias(shape: list[int], *, name: str = "bias") -> tf.Variable:
+    return tf.compat.v1.get_variable(name, shape, initializer=tf.compat.v1.zeros_initializer())
 
 
 # ---- The network ----
@@ -461,6 +470,11 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
         optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
     with tf.name_scope("backward"):
         gradients, variables = zip(*optimizer.compute_gradients(loss))
+    replicas = tf.distribute.get_replica_context()
+    num_replicas = replicas.num_replicas_in_sync
+    if num_replicas > 1:
+        # Clipping is for the gradients of the whole batch, of which each replica has a share.
+        gradients = replicas.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
     with tf.name_scope("clipping"):
         norm = tf.linalg.global_norm(gradients)
         if not params.mixed_precision:  # which skips steps whose gradients leave half precision
@@ -485,6 +499,8 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
         tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
 
     updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+    if num_replicas > 1:  # applying adds up what the replicas give
+        clipped = [gradient / num_replicas for gradient in clipped]
     with tf.control_dependencies([norm, *updates]):
         return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
 

@@ -8,13 +8,16 @@ best/                the checkpoint that did best in them
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
+import console
 import input_pipeline
 import model
 
@@ -64,6 +67,57 @@ def describe(folder: str, *, params: model.HParams, classes: Sequence[str]) -> N
     input_pipeline.write_classes(classes_path + ".tmp", classes)
     tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
     write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
+
+
+@contextlib.contextmanager
+def locked(model_dir: str) -> Iterator[None]:
+    """Keeps other runs out of the folder, as long as it is on this machine's disks.
+
+    Raises:
+      ValueError: another run is in it.
+    """
+    if "://" in model_dir:
+        yield
+        return
+    os.makedirs(model_dir, exist_ok=True)
+    folder = os.open(model_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise ValueError(
+            f"{model_dir}: another run is training there; wait for it, or give another --model_dir"
+        ) from None
+    finally:
+        os.close(folder)
+
+
+def drop_broken_checkpoints(model_dir: str) -> None:
+    """Makes the last checkpoint that can be read the one that is gone on with.
+
+    TensorFlow names a checkpoint as the last one when it is written; a machine that fails may
+    lose its end all the same.
+    """
+    state = tf.train.get_checkpoint_state(model_dir)
+    paths = list(state.all_model_checkpoint_paths) if state else []
+    good = list(paths)
+    while good and not _is_whole(good[-1]):
+        console.warn(f"{good.pop()}: this checkpoint cannot be read; taking the one before")
+    if len(good) < len(paths):
+        lines = [f"all_model_checkpoint_paths: {json.dumps(os.path.basename(p))}" for p in good]
+        last = [f"model_checkpoint_path: {json.dumps(os.path.basename(p))}" for p in good[-1:]]
+        write_whole(os.path.join(model_dir, "checkpoint"), "\n".join([*last, *lines]) + "\n")
+
+
+def _is_whole(checkpoint: str) -> bool:
+    """Whether all variables can be read; TensorFlow compares their checksums."""
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+        return True
+    except (ValueError, IndexError, RuntimeError, tf.errors.OpError):
+        return False
 
 
 def read_hparams(folder: str) -> model.HParams:

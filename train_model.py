@@ -20,6 +20,7 @@ import console  # isort: skip  (before TensorFlow)
 import tensorflow as tf
 from absl import flags
 
+import distribution
 import exporting
 import hooks
 import input_pipeline
@@ -124,6 +125,14 @@ _SEED = flags.DEFINE_integer(
     "seed", 0, "Of initial weights, batches and dropout.", lower_bound=0,
     upper_bound=2**31 - 10, allow_override=True,
 )  # fmt: skip
+_DISTRIBUTION = flags.DEFINE_enum(
+    "distribution", "none", distribution.STRATEGIES,
+    "mirrored: all GPUs of this machine. multi_worker, parameter_server: the cluster in TF_CONFIG.",
+)  # fmt: skip
+_CLUSTER_TIMEOUT_SECS = flags.DEFINE_integer(
+    "cluster_timeout_secs", 600,
+    "How long to wait for the other processes of a cluster.", lower_bound=1,
+)  # fmt: skip
 _WARM_START_FROM = flags.DEFINE_string(
     "warm_start_from", "", "Checkpoint, or folder of checkpoints, to take the first weights from."
 )
@@ -153,19 +162,26 @@ def train(
     warm_start_from: str = "",
     early_stopping_evals: int = 0,
     flagfile: str = "",
-) -> dict[str, float]:
+    task: distribution.Task | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    session_config: tf.compat.v1.ConfigProto | None = None,
+    cluster_timeout_secs: int = 600,
+) -> dict[str, float] | None:
     """Trains up to `steps` in all, evaluating on the way and at the end.
 
     Returns:
-      The last evaluation.
+      The last evaluation; None in processes of a cluster that are not its chief.
 
     Raises:
       ValueError: data, folder or hyper-parameters do not fit, or training diverged.
       hooks.Stopped: a signal came; a checkpoint of the last step is saved.
     """
+    task = task or distribution.Task()
     num_classes = len(classes)
     for flag, files in (("--training_data", training_files), ("--eval_data", eval_files)):
         input_pipeline.check_first_records(files, num_classes=num_classes, flag=flag)
+    if task.is_chief:
+        model_dirs.drop_broken_checkpoints(model_dir)
     checkpoint = tf.train.latest_checkpoint(model_dir)
     first_step = tf.train.load_variable(checkpoint, "global_step") if checkpoint else 0
     warm_start = None
@@ -175,17 +191,25 @@ def train(
             warm_start_from, vars_to_warm_start=[f"^{name}:0$" for name in names]
         )
         print(f"Starting from {warm_start_from}: {len(names)} variables", flush=True)
-    model_dirs.prepare(model_dir, params=params, classes=classes)
+    if task.is_chief:
+        model_dirs.prepare(model_dir, params=params, classes=classes)
+    config = {
+        "model_dir": model_dir,
+        "tf_random_seed": seed,
+        "save_checkpoints_steps": save_checkpoints_steps,
+        "keep_checkpoint_max": keep_checkpoint_max or None,
+        "save_summary_steps": SUMMARY_STEPS,
+        "session_config": session_config,
+    }
     estimator = tf.estimator.Estimator(
         model.model_fn,
         params=params,
         warm_start_from=warm_start,
         config=tf.estimator.RunConfig(
-            model_dir=model_dir,
-            tf_random_seed=seed,
-            save_checkpoints_steps=save_checkpoints_steps,
-            keep_checkpoint_max=keep_checkpoint_max or None,
-            save_summary_steps=SUMMARY_STEPS,
+            **config,
+            train_distribute=strategy,
+            session_creation_timeout_secs=cluster_timeout_secs,
+            experimental_max_worker_delay_secs=0,
         ),
     )
     eval_fn = input_pipeline.eval_input_fn(
@@ -193,12 +217,18 @@ def train(
     )
     collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
     after_evaluation = hooks.AfterEvaluation(collector, classes=classes)
-    progress = hooks.ProgressHook(model_dir, batch_size=batch_size, max_steps=steps)
-    training_hooks = [
-        progress,
-        hooks.StopHook(save_to=model_dir),
-        summaries.PicturesHook(model_dir, classes=classes),
-    ]
+    num_replicas = strategy.num_replicas_in_sync if strategy else task.num_workers
+    progress = hooks.ProgressHook(
+        model_dir if task.is_chief else None,
+        # A step of several replicas in step with each other is one step.
+        batch_size=batch_size * (num_replicas if strategy else 1),
+        max_steps=steps,
+    )
+    training_hooks = [progress, hooks.StopHook(save_to=model_dir if task.is_chief else None)]
+    if task.is_chief:
+        training_hooks.append(summaries.PicturesHook(model_dir, classes=classes))
+    if task.num_workers > 1 and task.trains:
+        training_hooks.append(hooks.PatienceHook(cluster_timeout_secs))
     if early_stopping_evals:
         training_hooks.append(hooks.EarlyStopHook(after_evaluation, patience=early_stopping_evals))
     train_spec = tf.estimator.TrainSpec(
@@ -207,10 +237,13 @@ def train(
             batch_size=batch_size,
             num_classes=num_classes,
             seed=seed + int(first_step),  # a resumed run does not see the same batches
+            part=task.worker,
+            num_parts=task.num_workers,
         ),
         max_steps=steps,
         hooks=training_hooks,
-        saving_listeners=[hooks.StepEnd(progress)],
+        # The last kind of strategy has none.
+        saving_listeners=[hooks.StepEnd(progress)] if task.num_workers == 1 else None,
     )
     eval_spec = tf.estimator.EvalSpec(
         eval_fn,
@@ -223,19 +256,31 @@ def train(
     files = [*training_files, *eval_files]
     explained_errors = input_pipeline.explained_errors(files, num_classes=num_classes)
     with explained_errors, explained_divergence(progress, model_dir):
-        if first_step >= steps:
+        if first_step < steps:
+            if task.is_chief:
+                summaries.write_description(
+                    model_dir,
+                    settings=run_settings(params, batch_size=batch_size, steps=steps, seed=seed),
+                    flagfile=flagfile,
+                    classes=classes,
+                    eval_folder=os.path.basename(estimator.eval_dir()),
+                )
+            if task.num_workers > 1:
+                print(f"Cluster:    {task}; {num_replicas} replicas of {batch_size} drawings")
+            result = tf.estimator.train_and_evaluate(estimator, train_spec, eval_spec)
+            if result:
+                return result[0]
+        else:
             print(f"{model_dir} has done {first_step:,} steps already: evaluating")
+        if not task.is_chief:
+            return None
+        # What a cluster's evaluator made of it, if there is one, comes too late to wait for.
+        with distribution.without_cluster():
+            estimator = tf.estimator.Estimator(
+                model.model_fn, params=params, config=tf.estimator.RunConfig(**config)
+            )
             result = estimator.evaluate(eval_fn, hooks=[hooks.StopHook(save_to=None)])
-            hooks.print_evaluation(result)
-            return result
-        summaries.write_description(
-            model_dir,
-            settings=run_settings(params, batch_size=batch_size, steps=steps, seed=seed),
-            flagfile=flagfile,
-            classes=classes,
-            eval_folder=os.path.basename(estimator.eval_dir()),
-        )
-        result, _ = tf.estimator.train_and_evaluate(estimator, train_spec, eval_spec)
+        hooks.print_evaluation(result)
         return result
 
 
@@ -283,6 +328,16 @@ def hparams_from_flags(num_classes: int) -> model.HParams:
 
 def main() -> int | None:
     tf.compat.v1.disable_eager_execution()
+    task = distribution.read_task(_DISTRIBUTION.value)
+    if task.num_workers > 1 or task.type != "chief":
+        if not _MODEL_DIR.value:
+            raise ValueError("a cluster needs --model_dir, the same for all, on shared storage")
+        if _EARLY_STOPPING_EVALS.value:
+            raise ValueError(
+                "--early_stopping_evals works on one machine alone: in a cluster evaluations are "
+                "another process's"
+            )
+    strategy = distribution.make_strategy(_DISTRIBUTION.value) if task.trains else None
     classes = input_pipeline.read_classes(_CLASSES_FILE.value)
     params = hparams_from_flags(len(classes))
     training_files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
@@ -290,37 +345,44 @@ def main() -> int | None:
     model_dir = _MODEL_DIR.value or os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S"))
     print(f"Model:      {model_dir}")
     print(f"Data:       {len(training_files)} + {len(eval_files)} files, {len(classes)} classes")
-    settings = {**dataclasses.asdict(params), "batch_size": _BATCH_SIZE.value, "seed": _SEED.value}
-    print(
-        f"Settings:   {', '.join(f'{k}={model_dirs.flag_value(v)}' for k, v in settings.items())}"
+    settings = run_settings(
+        params, batch_size=_BATCH_SIZE.value, steps=_STEPS.value, seed=_SEED.value
     )
-    hooks.StopHook.install()
+    print(f"Settings:   {', '.join(f'{name}={value}' for name, value in settings.items())}")
+    if task.type != "ps":  # which ends when it is told to
+        hooks.StopHook.install()
     try:
-        train(
-            training_files=training_files,
-            eval_files=eval_files,
-            classes=classes,
-            params=params,
-            model_dir=model_dir,
-            steps=_STEPS.value,
-            batch_size=_BATCH_SIZE.value,
-            save_checkpoints_steps=_SAVE_CHECKPOINTS_STEPS.value,
-            keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
-            eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
-            seed=_SEED.value,
-            warm_start_from=_WARM_START_FROM.value,
-            early_stopping_evals=_EARLY_STOPPING_EVALS.value,
-            flagfile="\n".join(
-                flag.serialize() for flag in flags.FLAGS.get_flags_for_module(__name__)
-            ),
-        )
-        exported = exporting.export(
-            model_dir,
-            checkpoint=model_dirs.best_checkpoint(model_dir)
-            or tf.train.latest_checkpoint(model_dir),
-            params=params,
-            classes=classes,
-        )
+        with model_dirs.locked(model_dir) if task.is_chief else contextlib.nullcontext():
+            train(
+                training_files=training_files,
+                eval_files=eval_files,
+                classes=classes,
+                params=params,
+                model_dir=model_dir,
+                steps=_STEPS.value,
+                batch_size=_BATCH_SIZE.value,
+                save_checkpoints_steps=_SAVE_CHECKPOINTS_STEPS.value,
+                keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
+                eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
+                seed=_SEED.value,
+                warm_start_from=_WARM_START_FROM.value,
+                early_stopping_evals=_EARLY_STOPPING_EVALS.value,
+                flagfile="\n".join(
+                    flag.serialize() for flag in flags.FLAGS.get_flags_for_module(__name__)
+                ),
+                task=task,
+                strategy=strategy,
+                cluster_timeout_secs=_CLUSTER_TIMEOUT_SECS.value,
+            )
+            if not task.is_chief:
+                return None
+            exported = exporting.export(
+                model_dir,
+                checkpoint=model_dirs.best_checkpoint(model_dir)
+                or tf.train.latest_checkpoint(model_dir),
+                params=params,
+                classes=classes,
+            )
     except hooks.Stopped:
         print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
         return 128 + hooks.StopHook.signal_number

@@ -1,0 +1,150 @@
+"""Which devices and machines train together, and which part of the data each of them reads.
+
+A cluster comes from the environment variable TF_CONFIG, as Kubeflow's TFJob and managed training
+services set it in every process:
+
+    {"cluster": {"chief": ["host:port"], "worker": [...], "ps": [...]},
+     "task": {"type": "worker", "index": 0}}
+
+The evaluator is a task that is no member of the cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import warnings
+from collections.abc import Iterator, Mapping
+
+import tensorflow as tf
+
+STRATEGIES = ("none", "mirrored", "multi_worker", "parameter_server")
+TASKS = ("chief", "worker", "ps", "evaluator")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """This process's place among those that train together.
+
+    Attributes:
+      type: one of TASKS; a process without a cluster is a chief.
+      index: its number among those of its type.
+      num_workers: processes that train, the chief included.
+      worker: its number among them, from 0.
+    """
+
+    type: str = "chief"
+    index: int = 0
+    num_workers: int = 1
+    worker: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.index}, {self.num_workers} processes train"
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether it writes checkpoints and summaries."""
+        return self.trains and self.worker == 0
+
+    @property
+    def trains(self) -> bool:
+        return self.type in ("chief", "worker")
+
+
+def read_task(distribution: str, environment: Mapping[str, str] = os.environ) -> Task:
+    """This process's task by TF_CONFIG, checked against the strategy.
+
+    Raises:
+      ValueError: TF_CONFIG is not what the strategy needs.
+    """
+    text = environment.get("TF_CONFIG", "")
+    if distribution in ("none", "mirrored"):
+        if text and json_cluster(text)[0]:
+            raise ValueError(
+                f"TF_CONFIG describes a cluster, but --distribution={distribution} trains on one "
+                "machine; give --distribution=multi_worker or parameter_server, or unset TF_CONFIG"
+            )
+        return Task()
+    if not text:
+        raise ValueError(
+            f"--distribution={distribution} needs a cluster in TF_CONFIG, which is not set; "
+            "scripts/local_cluster tries one out on this machine, docs/cluster.md says more"
+        )
+    cluster, kind, index = json_cluster(text)
+    if kind not in TASKS:
+        raise ValueError(f"TF_CONFIG: task type {kind!r}; expected one of {', '.join(TASKS)}")
+    if kind != "evaluator" and not 0 <= index < len(cluster.get(kind, ())):
+        raise ValueError(f"TF_CONFIG: the cluster has no {kind} {index}")
+    if len(cluster.get("chief", ())) > 1:
+        raise ValueError("TF_CONFIG: the cluster has several chiefs; there is one")
+    if distribution == "parameter_server" and not (cluster.get("ps") and cluster.get("chief")):
+        raise ValueError("TF_CONFIG: --distribution=parameter_server needs a chief and a ps")
+    if distribution == "multi_worker" and cluster.get("ps"):
+        raise ValueError("TF_CONFIG: --distribution=multi_worker has no use for a ps")
+    chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
+    if not chiefs + workers:
+        raise ValueError("TF_CONFIG: the cluster has neither chief nor worker")
+    worker = index + (chiefs if kind == "worker" else 0)
+    return Task(kind, index, chiefs + workers, worker if kind in ("chief", "worker") else 0)
+
+
+def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
+    """The cluster of TF_CONFIG, and the task's type and index.
+
+    Raises:
+      ValueError: the text is something else.
+    """
+    try:
+        config = json.loads(text)
+        task = config.get("task", {})
+        cluster = {kind: list(hosts) for kind, hosts in config.get("cluster", {}).items()}
+        return cluster, str(task.get("type", "chief")), int(task.get("index", 0))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"TF_CONFIG is not a cluster in JSON ({error}): {text}") from None
+
+
+def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
+    """The strategy that Estimator trains with; None where it needs none.
+
+    Raises:
+      ValueError: the machine has not what the strategy needs.
+    """
+    if distribution == "mirrored":
+        if not tf.config.list_physical_devices("GPU"):
+            raise ValueError(
+                "--distribution=mirrored trains on all GPUs of this machine, and TensorFlow sees "
+                "none; --distribution=none trains on its CPU"
+            )
+        return tf.distribute.MirroredStrategy()
+    if distribution == "multi_worker":
+        # Of TensorFlow's own code, about its own code.
+        warnings.filterwarnings("ignore", message="To make it possible to preserve tf.data options")
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return None
+
+
+@contextlib.contextmanager
+def without_cluster() -> Iterator[None]:
+    """Where Estimator is to do something by itself: it reads TF_CONFIG wherever it starts."""
+    text = os.environ.pop("TF_CONFIG", None)
+    try:
+        yield
+    finally:
+        if text is not None:
+            os.environ["TF_CONFIG"] = text
+
+
+def unreachable(*, seconds: float) -> list[str]:
+    """The tasks of the cluster that accept no connection, as `worker 1 (host:port)`."""
+    missing = []
+    for kind, hosts in json_cluster(os.environ.get("TF_CONFIG", "{}"))[0].items():
+        for index, host in enumerate(hosts):
+            name, _, port = host.rpartition(":")
+            try:
+                socket.create_connection((name, int(port)), timeout=seconds).close()
+            except (OSError, ValueError):
+                missing.append(f"{kind} {index} ({host})")
+    return missing
