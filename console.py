@@ -26,6 +26,7 @@ BAR_SECONDS = 0.1
 BAR_WIDTH = 30
 
 EXIT_ERROR = 1
+EXIT_RETRY = 138  # what a TFJob's ExitCode policy takes for an error that another start may cure
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
 

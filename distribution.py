@@ -126,6 +126,35 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
     return None
 
 
+class PeerFailed(Exception):
+    """Another process of the cluster is gone; this one is to be started again."""
+
+
+@contextlib.contextmanager
+def explained_errors(task: Task) -> Iterator[None]:
+    """Where the work fails for another process, says so.
+
+    Raises:
+      PeerFailed: instead of what TensorFlow says, which depends on what it was just doing.
+    """
+    try:
+        yield
+    except (
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.InternalError,
+        tf.errors.UnavailableError,
+    ) as error:
+        if task.num_workers == 1:
+            raise
+        raise PeerFailed(
+            f"another process of the cluster failed ({type(error).__name__}). Start this one "
+            "again: it goes on from the last checkpoint"
+        ) from error
+
+
 @contextlib.contextmanager
 def without_cluster() -> Iterator[None]:
     """Where Estimator is to do something by itself: it reads TF_CONFIG wherever it starts."""
@@ -137,14 +166,16 @@ def without_cluster() -> Iterator[None]:
             os.environ["TF_CONFIG"] = text
 
 
-def unreachable(*, seconds: float) -> list[str]:
-    """The tasks of the cluster that accept no connection, as `worker 1 (host:port)`."""
-    missing = []
+def probe(*, seconds: float) -> tuple[list[str], list[str]]:
+    """The tasks of the cluster that accept a connection, and those that do not, by name."""
+    answers = ([], [])
     for kind, hosts in json_cluster(os.environ.get("TF_CONFIG", "{}"))[0].items():
         for index, host in enumerate(hosts):
             name, _, port = host.rpartition(":")
             try:
                 socket.create_connection((name, int(port)), timeout=seconds).close()
+                missing = False
             except (OSError, ValueError):
-                missing.append(f"{kind} {index} ({host})")
-    return missing
+                missing = True
+            answers[missing].append(f"{kind} {index} ({host})")
+    return answers

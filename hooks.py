@@ -20,6 +20,10 @@ import summaries
 PROGRESS_SECONDS = 10.0
 
 
+# Seconds from one look to the next at the other processes of a cluster, and for each to answer.
+PROBE_SECONDS = 1.0
+
+
 class ProgressHook(tf.estimator.SessionRunHook):
     """Prints step, loss, drawings a second and time left.
 
@@ -90,29 +94,53 @@ class StepEnd(tf.estimator.CheckpointSaverListener):
         self._progress.end_step()
 
 
-class PatienceHook(tf.estimator.SessionRunHook):
-    """Ends the process where the first step of a cluster does not come: one of it is missing.
+class ClusterHook(tf.estimator.SessionRunHook):
+    """Ends the process when others of its cluster are missing, so that it can be started again.
 
-    TensorFlow itself would wait for hours, in calls that nothing interrupts.
+    TensorFlow itself would wait for hours, in calls that nothing interrupts: for one that does not
+    come, and, where all train in step, for one that was started again by itself.
     """
 
-    def __init__(self, seconds: float):
-        self._timer = threading.Timer(seconds, self._give_up, [seconds])
-        self._timer.daemon = True
-        self._timer.start()
+    def __init__(self, *, patience: float, in_step: bool):
+        """Waits so many seconds for a step; in step, only as long as all that came are there."""
+        self._patience = patience
+        self._in_step = in_step
+        self._last_step = time.monotonic()
+        self._ended = False
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def after_run(self, run_context, run_values) -> None:
-        self._timer.cancel()
+        self._last_step = time.monotonic()
+
+    def end(self, session) -> None:
+        self._ended = True
+
+    def _watch(self) -> None:
+        seen, lost_before = set(), set()
+        while not self._ended:
+            time.sleep(PROBE_SECONDS)
+            waited = time.monotonic() - self._last_step
+            if waited < 2 * PROBE_SECONDS:
+                continue
+            reachable, missing = distribution.probe(seconds=PROBE_SECONDS)
+            seen |= set(reachable)
+            lost = seen & set(missing)
+            if self._in_step and lost & lost_before and not self._ended:
+                self._give_up(f"{', '.join(sorted(lost & lost_before))} is gone")
+            lost_before = lost
+            if waited > self._patience and not self._ended:
+                what = (
+                    f"no connection to {', '.join(missing)}" if missing else "all others are there"
+                )
+                self._give_up(
+                    f"no step was done in {self._patience:,.0f} seconds; {what}. Start what is "
+                    "missing, or give a longer --cluster_timeout_secs"
+                )
 
     @staticmethod
-    def _give_up(seconds: float) -> None:
-        missing = distribution.unreachable(seconds=2.0)
-        what = f"no connection to {', '.join(missing)}" if missing else "all others can be reached"
-        console.fail(
-            f"no step was done in {seconds:,.0f} seconds, {what}. Start them, or give a longer "
-            "--cluster_timeout_secs"
-        )
-        os._exit(console.EXIT_ERROR)
+    def _give_up(message: str) -> None:
+        console.fail(f"{message}; started again, this process goes on from the last checkpoint")
+        os._exit(console.EXIT_RETRY)
 
 
 class Stopped(Exception):

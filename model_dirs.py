@@ -102,8 +102,10 @@ def drop_broken_checkpoints(model_dir: str) -> None:
     paths = list(state.all_model_checkpoint_paths) if state else []
     good = list(paths)
     while good and not _is_whole(good[-1]):
-        console.warn(f"{good.pop()}: this checkpoint cannot be read; taking the one before")
-    if len(good) < len(paths):
+        console.warn(f"{good.pop()}: this checkpoint cannot be read; going on from the one before")
+    if paths and not good:
+        tf.io.gfile.remove(os.path.join(model_dir, "checkpoint"))
+    elif len(good) < len(paths):
         lines = [f"all_model_checkpoint_paths: {json.dumps(os.path.basename(p))}" for p in good]
         last = [f"model_checkpoint_path: {json.dumps(os.path.basename(p))}" for p in good[-1:]]
         write_whole(os.path.join(model_dir, "checkpoint"), "\n".join([*last, *lines]) + "\n")

@@ -228,7 +228,9 @@ def train(
     if task.is_chief:
         training_hooks.append(summaries.PicturesHook(model_dir, classes=classes))
     if task.num_workers > 1 and task.trains:
-        training_hooks.append(hooks.PatienceHook(cluster_timeout_secs))
+        training_hooks.append(
+            hooks.ClusterHook(patience=cluster_timeout_secs, in_step=strategy is not None)
+        )
     if early_stopping_evals:
         training_hooks.append(hooks.EarlyStopHook(after_evaluation, patience=early_stopping_evals))
     train_spec = tf.estimator.TrainSpec(
@@ -352,7 +354,8 @@ def main() -> int | None:
     if task.type != "ps":  # which ends when it is told to
         hooks.StopHook.install()
     try:
-        with model_dirs.locked(model_dir) if task.is_chief else contextlib.nullcontext():
+        lock = model_dirs.locked(model_dir) if task.is_chief else contextlib.nullcontext()
+        with lock, distribution.explained_errors(task):
             train(
                 training_files=training_files,
                 eval_files=eval_files,
@@ -383,6 +386,9 @@ def main() -> int | None:
                 params=params,
                 classes=classes,
             )
+    except distribution.PeerFailed as error:
+        console.fail(str(error))
+        return console.EXIT_RETRY
     except hooks.Stopped:
         print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
         return 128 + hooks.StopHook.signal_number

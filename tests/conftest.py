@@ -94,9 +94,11 @@ def _program(args) -> dict:
     return {"args": command, "env": environment, "text": True}
 
 
-def run_program(*args, **options) -> subprocess.CompletedProcess:
+def run_program(*args, environment=None, **options) -> subprocess.CompletedProcess:
     """Runs one of the project's programs; its output is text."""
-    return subprocess.run(**_program(args), capture_output=True, timeout=300, **options)
+    options = {**_program(args), **options}
+    options["env"] = {**options["env"], **(environment or {})}
+    return subprocess.run(**options, capture_output=True, timeout=300)
 
 
 def start_program(*args, stdin_pipe: bool = False) -> subprocess.Popen:
@@ -172,6 +174,18 @@ def trained(tmp_path_factory) -> Trained:
         lines=lines,
         classes=classes,
     )
+
+
+@pytest.fixture
+def data(tmp_path) -> pathlib.Path:
+    """A folder of 80 training and 18 evaluation records of three classes, two files each."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for i in range(2):
+        write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
+        write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
+    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), ["ant", "bee", "cat"])
+    return folder
 
 
 @pytest.fixture

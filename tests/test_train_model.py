@@ -21,17 +21,6 @@ TINY = model.HParams(
 )
 
 
-@pytest.fixture
-def data(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for i in range(2):
-        write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
-        write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
-    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
-    return folder
-
-
 def train(data, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
     arguments = {
         "training_files": sorted(map(str, data.glob("training.tfrecord-*"))),

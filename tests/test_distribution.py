@@ -1,0 +1,249 @@
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT, random_records, run_dataset, run_program, write_records
+from test_train_model import TINY, program_args, train
+
+import distribution
+import input_pipeline
+import model_dirs
+
+CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
+
+
+def config(kind, index=0, cluster=None) -> dict[str, str]:
+    task = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}
+
+
+# ---- Tasks ----
+
+
+def test_tasks_of_a_cluster_know_their_part():
+    tasks = [
+        distribution.read_task("parameter_server", config(kind, index))
+        for kind, index in (("chief", 0), ("worker", 0), ("worker", 1), ("ps", 0), ("evaluator", 0))
+    ]
+    assert [task.num_workers for task in tasks] == [3] * 5
+    assert [task.worker for task in tasks if task.trains] == [0, 1, 2]
+    assert [task.is_chief for task in tasks] == [True, False, False, False, False]
+    # Without a chief the first worker is it, as TensorFlow has it.
+    workers = {"worker": ["a:1", "b:1"]}
+    task = distribution.read_task("multi_worker", config("worker", 0, workers))
+    assert task.is_chief and task.num_workers == 2
+
+
+@pytest.mark.parametrize(
+    "kind, environment, message",
+    [
+        ("multi_worker", {}, "needs a cluster in TF_CONFIG, which is not set"),
+        ("none", config("chief"), "TF_CONFIG describes a cluster, but --distribution=none"),
+        ("multi_worker", {"TF_CONFIG": "{"}, "not a cluster in JSON"),
+        ("multi_worker", {"TF_CONFIG": "[]"}, "not a cluster in JSON"),
+        ("multi_worker", config("chief"), "has no use for a ps"),
+        ("parameter_server", config("worker", 2), "the cluster has no worker 2"),
+        ("parameter_server", config("master"), "task type 'master'"),
+        ("parameter_server", config("chief", 0, {"chief": ["a:1"]}), "needs a chief and a ps"),
+        ("multi_worker", config("evaluator", 0, {"x": ["a:1"]}), "neither chief nor worker"),
+    ],
+)
+def test_clusters_that_do_not_fit_are_refused(kind, environment, message):
+    with pytest.raises(ValueError, match=message):
+        distribution.read_task(kind, environment)
+
+
+def test_a_process_without_a_cluster_is_the_chief():
+    assert distribution.read_task("none", {}) == distribution.Task("chief", 0, 1, 0)
+    assert distribution.read_task("none", {"TF_CONFIG": "{}"}).is_chief
+
+
+def test_mirrored_needs_gpus():
+    with pytest.raises(ValueError, match="TensorFlow sees none; --distribution=none trains on its"):
+        distribution.make_strategy("mirrored")
+
+
+# ---- Data ----
+
+
+@pytest.mark.parametrize("num_files", [1, 2, 3, 7])
+@pytest.mark.parametrize("num_parts", [2, 3])
+def test_parts_of_an_epoch_are_the_training_set_each_drawing_once(tmp_path, num_files, num_parts):
+    records = random_records(150)
+    files = [write_records(tmp_path / f"r{i}", records[i::num_files]) for i in range(num_files)]
+    seen = []
+    for part in range(num_parts):
+        batches = run_dataset(
+            input_pipeline.training_input_fn(
+                files, batch_size=4, num_classes=3, seed=5, num_epochs=1, part=part,
+                num_parts=num_parts,
+            )
+        )  # fmt: skip
+        drawings = [
+            ink[: shape[0]].tobytes()
+            for features, _ in batches
+            for ink, shape in zip(features["ink"], features["shape"])
+        ]
+        assert len(drawings) >= 150 // num_parts // 2  # a fair share
+        seen += drawings
+    expected = [
+        np.array(
+            tf.train.Example.FromString(r).features.feature["ink"].float_list.value, np.float32
+        ).tobytes()
+        for r in records
+    ]
+    assert sorted(seen) == sorted(expected)
+
+
+# ---- Strategies, by real processes ----
+
+
+def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]:
+    """Runs tests/cluster_task.py as each task of a cluster; what the processes say, by task."""
+    with contextlib.ExitStack() as stack:
+        sockets = {
+            name: [stack.enter_context(socket.socket()) for _ in range(count)]
+            for name, count in cluster.items()
+        }
+        for each in [s for group in sockets.values() for s in group]:
+            each.bind(("127.0.0.1", 0))
+        hosts = {
+            name: [f"127.0.0.1:{s.getsockname()[1]}" for s in group]
+            for name, group in sockets.items()
+        }
+    processes = {}
+    try:
+        for name, group in hosts.items():
+            for index in range(len(group)):
+                processes[f"{name} {index}"] = subprocess.Popen(
+                    [sys.executable, str(ROOT / "tests/cluster_task.py"), kind, *arguments],
+                    env={**os.environ, **config(name, index, hosts)},
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                )  # fmt: skip
+        output = {}
+        for name, process in processes.items():
+            if not name.startswith("ps"):
+                output[name] = process.communicate(timeout=120)[0]
+                assert process.returncode == 0, output[name]
+        return output
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.communicate()
+
+
+def losses(output: str) -> list[float]:
+    return [float(loss) for loss in re.findall(r"^loss (\S+)$", output, re.M)]
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """Two files of 32 drawings, and the arguments for tests/cluster_task.py after the folder."""
+    records = random_records(64)
+    files = [write_records(tmp_path / f"r{i}", records[32 * i : 32 * i + 32]) for i in range(2)]
+    input_pipeline.write_classes(str(tmp_path / "classes"), ["ant", "bee", "cat"])
+    return [str(tmp_path / "classes"), *files]
+
+
+def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files):
+    alone = subprocess.run(
+        [sys.executable, str(ROOT / "tests/cluster_task.py"), "none", "64", "12",
+         str(tmp_path / "one"), *two_files],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    expected = losses(alone.stdout)
+    assert len(expected) == 12 and expected[-1] < 0.9 * expected[0]
+    output = run_cluster(
+        "multi_worker", {"chief": 1, "worker": 1}, ["32", "12", str(tmp_path / "two"), *two_files]
+    )
+    for text in output.values():
+        np.testing.assert_allclose(losses(text), expected, atol=1e-5)
+    for name, _ in tf.train.list_variables(str(tmp_path / "one")):
+        one, two = (tf.train.load_variable(str(tmp_path / f), name) for f in ("one", "two"))
+        np.testing.assert_allclose(two, one, atol=1e-4, err_msg=name)
+
+
+def test_parameter_servers_train_and_evaluate(tmp_path, two_files):
+    output = run_cluster(
+        "parameter_server", {"chief": 1, "ps": 2}, ["32", "30", str(tmp_path / "m"), *two_files]
+    )
+    found = losses(output["chief 0"])
+    assert found[-1] < 0.8 * found[0]
+    assert "evaluation at step 30: " in output["chief 0"] and "64 drawings" in output["chief 0"]
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_mirrored_devices_train_and_evaluate_everything(data, tmp_path, batch_norm):
+    two_cpus = tf.compat.v1.ConfigProto(device_count={"CPU": 2}, allow_soft_placement=True)
+    params = dataclasses.replace(TINY, batch_norm=batch_norm)
+    result = train(
+        data, tmp_path / "m", params=params, steps=4, session_config=two_cpus,
+        strategy=tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
+    )  # fmt: skip
+    assert result["global_step"] == 4 and result["drawings"] == 18
+
+
+# ---- Faults ----
+
+
+def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # and does not listen
+        host = f"127.0.0.1:{reserved.getsockname()[1]}"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            own = f"127.0.0.1:{free.getsockname()[1]}"
+        environment = config("chief", 0, {"chief": [own], "worker": [host]})
+        done = run_program(
+            *program_args(data, num_layers=1, num_nodes=4, num_conv=4, conv_len=3, steps=3,
+                          model_dir=tmp_path / "m", distribution="multi_worker",
+                          cluster_timeout_secs=5),
+            environment=environment,
+        )  # fmt: skip
+    assert done.returncode == 138
+    assert f"no connection to worker 0 ({host})" in done.stderr and "5 seconds" in done.stderr
+
+
+def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
+    with model_dirs.locked(str(tmp_path / "m")):
+        done = run_program(*program_args(data, steps=1, model_dir=tmp_path / "m"))
+    assert done.returncode == 1
+    assert f"{tmp_path}/m: another run is training there" in done.stderr
+    with model_dirs.locked(str(tmp_path / "m")):
+        pass  # free again
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_gone_on_with(data, tmp_path, capsys):
+    train(data, tmp_path / "m", steps=6)
+    (cut,) = (tmp_path / "m").glob("model.ckpt-6.data-*")
+    cut.write_bytes(cut.read_bytes()[:-20])
+    model_dirs.drop_broken_checkpoints(str(tmp_path / "m"))
+    assert tf.train.latest_checkpoint(str(tmp_path / "m")).endswith("model.ckpt-3")
+    assert "model.ckpt-6: this checkpoint cannot be read" in capsys.readouterr().err
+    result = train(data, tmp_path / "m", steps=8)
+    assert result["global_step"] == 8
+
+
+def test_a_folder_of_broken_checkpoints_is_begun_anew(data, tmp_path):
+    train(data, tmp_path / "m", steps=3)
+    for path in (tmp_path / "m").glob("model.ckpt-*.index"):
+        path.write_bytes(b"")
+    assert train(data, tmp_path / "m", steps=2)["global_step"] == 2
+
+
+def test_early_stopping_in_a_cluster_is_refused(data, tmp_path):
+    done = run_program(
+        *program_args(data, distribution="multi_worker", early_stopping_evals=3,
+                      model_dir=tmp_path / "m"),
+        environment={**config("chief", 0, {"chief": ["a:1"], "worker": ["b:1"]})},
+    )  # fmt: skip
+    assert done.returncode == 1 and "--early_stopping_evals works on one machine" in done.stderr
