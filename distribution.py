@@ -42,7 +42,7 @@ class Task:
     worker: int = 0
 
     def __str__(self) -> str:
-        return f"{self.type} {self.index}, {self.num_workers} processes train"
+        return f"{self.type} {self.index}"
 
     @property
     def is_chief(self) -> bool:

@@ -474,7 +474,7 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
     num_replicas = replicas.num_replicas_in_sync
     if num_replicas > 1:
         # Clipping is for the gradients of the whole batch, of which each replica has a share.
-        gradients = replicas.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
+        gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
     with tf.name_scope("clipping"):
         norm = tf.linalg.global_norm(gradients)
         if not params.mixed_precision:  # which skips steps whose gradients leave half precision
@@ -503,6 +503,15 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
         clipped = [gradient / num_replicas for gradient in clipped]
     with tf.control_dependencies([norm, *updates]):
         return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+
+
+def _sum_over_replicas(
+    strategy: tf.distribute.Strategy, *gradients: tf.distribute.DistributedValues
+) -> list[tf.distribute.DistributedValues]:
+    # What ReplicaContext.all_reduce does, which looks for a gradient's variables by their names
+    # and does not find those of the second replica.
+    pairs = [(gradient, gradient) for gradient in gradients]
+    return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)
 
 
 def scheduled_learning_rate(global_step: tf.Tensor, *, params: HParams) -> tf.Tensor:

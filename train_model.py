@@ -267,8 +267,11 @@ def train(
                     classes=classes,
                     eval_folder=os.path.basename(estimator.eval_dir()),
                 )
-            if task.num_workers > 1:
-                print(f"Cluster:    {task}; {num_replicas} replicas of {batch_size} drawings")
+            if num_replicas > 1:
+                step = f"{batch_size * num_replicas:,} a step" if strategy else "each for itself"
+                print(
+                    f"Replicas:   {num_replicas} of {batch_size} drawings, {step}; this is {task}"
+                )
             result = tf.estimator.train_and_evaluate(estimator, train_spec, eval_spec)
             if result:
                 return result[0]

@@ -180,16 +180,40 @@ def test_parameter_servers_train_and_evaluate(tmp_path, two_files):
     assert "evaluation at step 30: " in output["chief 0"] and "64 drawings" in output["chief 0"]
 
 
+@pytest.fixture
+def mirrored():
+    """Two CPU devices in step, as train() takes them."""
+    return {
+        "strategy": tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
+        "session_config": tf.compat.v1.ConfigProto(
+            device_count={"CPU": 2}, allow_soft_placement=True
+        ),
+    }
+
+
 @pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_mirrored_devices_train_and_evaluate_everything(data, tmp_path, batch_norm):
-    two_cpus = tf.compat.v1.ConfigProto(device_count={"CPU": 2}, allow_soft_placement=True)
+def test_mirrored_devices_train_evaluate_everything_and_resume(data, tmp_path, mirrored, capsys,
+                                                               batch_norm):  # fmt: skip
     params = dataclasses.replace(TINY, batch_norm=batch_norm)
-    result = train(
-        data, tmp_path / "m", params=params, steps=4, session_config=two_cpus,
-        strategy=tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
-    )  # fmt: skip
+    result = train(data, tmp_path / "m", params=params, steps=4, **mirrored)
     assert result["global_step"] == 4 and result["drawings"] == 18
+    assert "Replicas:   2 of 4 drawings, 8 a step" in capsys.readouterr().out
+    result = train(data, tmp_path / "m", params=params, steps=5)  # by one device
+    assert result["global_step"] == 5
+    assert train(data, tmp_path / "m", params=params, steps=6, **mirrored)["global_step"] == 6
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_mirrored_devices_start_from_weights_and_stop_early(data, tmp_path, mirrored):
+    first = train(data, tmp_path / "a", params=dataclasses.replace(TINY, cell_type="lstm"))
+    frozen = dataclasses.replace(TINY, learning_rate=1e-12)
+    result = train(
+        data, tmp_path / "b", params=frozen, steps=50, save_checkpoints_steps=2,
+        warm_start_from=str(tmp_path / "a"), early_stopping_evals=1, **mirrored,
+    )  # fmt: skip
+    assert result["global_step"] < 10
+    assert result["loss"] == pytest.approx(first["loss"], rel=1e-5)
 
 
 # ---- Faults ----
