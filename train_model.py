@@ -146,27 +146,54 @@ EVAL_BATCH_SIZE = 64
 # ---- The run ----
 
 
-def train(
-    *,
-    training_files: Sequence[str],
-    eval_files: Sequence[str],
-    classes: Sequence[str],
-    params: model.HParams,
-    model_dir: str,
-    steps: int,
-    batch_size: int,
-    save_checkpoints_steps: int,
-    keep_checkpoint_max: int,
-    eval_throttle_secs: int,
-    seed: int,
-    warm_start_from: str = "",
-    early_stopping_evals: int = 0,
-    flagfile: str = "",
-    task: distribution.Task | None = None,
-    strategy: tf.distribute.Strategy | None = None,
-    session_config: tf.compat.v1.ConfigProto | None = None,
-    cluster_timeout_secs: int = 600,
-) -> dict[str, float] | None:
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run is to do; the flags of these names say what each means."""
+
+    training_files: Sequence[str]
+    eval_files: Sequence[str]
+    classes: Sequence[str]
+    params: model.HParams
+    model_dir: str
+    steps: int
+    batch_size: int
+    save_checkpoints_steps: int
+    keep_checkpoint_max: int
+    eval_throttle_secs: int
+    seed: int
+    warm_start_from: str = ""
+    early_stopping_evals: int = 0
+    flagfile: str = ""  # the flags as --flagfile would read them, for TensorBoard
+    task: distribution.Task = distribution.Task()
+    strategy: tf.distribute.Strategy | None = None
+    session_config: tf.compat.v1.ConfigProto | None = None
+    cluster_timeout_secs: int = 600
+
+    @property
+    def num_replicas(self) -> int:
+        return self.strategy.num_replicas_in_sync if self.strategy else self.task.num_workers
+
+    @property
+    def step_size(self) -> int:
+        """Drawings a step; replicas in step with each other take one together."""
+        return self.batch_size * (self.num_replicas if self.strategy else 1)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the run is, by name: numbers, booleans and text."""
+        settings = {
+            **dataclasses.asdict(self.params),
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "seed": self.seed,
+        }
+        return {
+            name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
+            for name, value in settings.items()
+        }
+
+
+def train(run: Run) -> dict[str, float] | None:
     """Trains up to `steps` in all, evaluating on the way and at the end.
 
     Returns:
@@ -176,117 +203,141 @@ def train(
       ValueError: data, folder or hyper-parameters do not fit, or training diverged.
       hooks.Stopped: a signal came; a checkpoint of the last step is saved.
     """
-    task = task or distribution.Task()
-    num_classes = len(classes)
-    for flag, files in (("--training_data", training_files), ("--eval_data", eval_files)):
-        input_pipeline.check_first_records(files, num_classes=num_classes, flag=flag)
-    if task.is_chief:
-        model_dirs.drop_broken_checkpoints(model_dir)
-    checkpoint = tf.train.latest_checkpoint(model_dir)
-    first_step = tf.train.load_variable(checkpoint, "global_step") if checkpoint else 0
+    for flag, files in (("--training_data", run.training_files), ("--eval_data", run.eval_files)):
+        input_pipeline.check_first_records(files, num_classes=len(run.classes), flag=flag)
+    if run.task.is_chief:
+        model_dirs.drop_broken_checkpoints(run.model_dir)
+    checkpoint = tf.train.latest_checkpoint(run.model_dir)
+    first_step = int(tf.train.load_variable(checkpoint, "global_step")) if checkpoint else 0
     warm_start = None
-    if warm_start_from and not checkpoint:
-        names = model_dirs.check_warm_start(warm_start_from, params=params)
-        warm_start = tf.estimator.WarmStartSettings(
-            warm_start_from, vars_to_warm_start=[f"^{name}:0$" for name in names]
-        )
-        print(f"Starting from {warm_start_from}: {len(names)} variables", flush=True)
-    if task.is_chief:
-        model_dirs.prepare(model_dir, params=params, classes=classes)
-    config = {
-        "model_dir": model_dir,
-        "tf_random_seed": seed,
-        "save_checkpoints_steps": save_checkpoints_steps,
-        "keep_checkpoint_max": keep_checkpoint_max or None,
-        "save_summary_steps": SUMMARY_STEPS,
-        "session_config": session_config,
-    }
-    estimator = tf.estimator.Estimator(
+    if run.warm_start_from and not checkpoint:
+        warm_start = warm_start_settings(run)
+    if run.task.is_chief:
+        model_dirs.prepare(run.model_dir, params=run.params, classes=run.classes)
+    estimator = make_estimator(run, warm_start=warm_start)
+    progress = hooks.ProgressHook(
+        run.model_dir if run.task.is_chief else None, batch_size=run.step_size, max_steps=run.steps
+    )
+    explained_errors = input_pipeline.explained_errors(
+        [*run.training_files, *run.eval_files], num_classes=len(run.classes)
+    )
+    with explained_errors, explained_divergence(progress, run.model_dir):
+        if first_step < run.steps:
+            describe(run, eval_folder=os.path.basename(estimator.eval_dir()))
+            specs = make_specs(run, progress=progress, first_step=first_step)
+            result = tf.estimator.train_and_evaluate(estimator, *specs)
+            if result:
+                return result[0]
+        else:
+            print(f"{run.model_dir} has done {first_step:,} steps already: evaluating")
+        if not run.task.is_chief:
+            return None
+        # In a cluster, what its evaluator makes of it, if there is one, is not waited for.
+        with distribution.without_cluster():
+            estimator = make_estimator(dataclasses.replace(run, strategy=None))
+            result = estimator.evaluate(eval_input_fn(run), hooks=[hooks.StopHook(save_to=None)])
+        hooks.print_evaluation(result)
+        return result
+
+
+def warm_start_settings(run: Run) -> tf.estimator.WarmStartSettings:
+    names = model_dirs.check_warm_start(run.warm_start_from, params=run.params)
+    print(f"Starting from {run.warm_start_from}: {len(names)} variables", flush=True)
+    return tf.estimator.WarmStartSettings(
+        run.warm_start_from, vars_to_warm_start=[f"^{name}:0$" for name in names]
+    )
+
+
+def make_estimator(
+    run: Run, *, warm_start: tf.estimator.WarmStartSettings | None = None
+) -> tf.estimator.Estimator:
+    return tf.estimator.Estimator(
         model.model_fn,
-        params=params,
+        params=run.params,
         warm_start_from=warm_start,
         config=tf.estimator.RunConfig(
-            **config,
-            train_distribute=strategy,
-            session_creation_timeout_secs=cluster_timeout_secs,
+            model_dir=run.model_dir,
+            tf_random_seed=run.seed,
+            save_checkpoints_steps=run.save_checkpoints_steps,
+            keep_checkpoint_max=run.keep_checkpoint_max or None,
+            save_summary_steps=SUMMARY_STEPS,
+            session_config=run.session_config,
+            train_distribute=run.strategy,
+            session_creation_timeout_secs=run.cluster_timeout_secs,
             experimental_max_worker_delay_secs=0,
         ),
     )
-    eval_fn = input_pipeline.eval_input_fn(
-        eval_files, batch_size=EVAL_BATCH_SIZE, num_classes=num_classes
-    )
-    collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
-    after_evaluation = hooks.AfterEvaluation(collector, classes=classes)
-    num_replicas = strategy.num_replicas_in_sync if strategy else task.num_workers
-    progress = hooks.ProgressHook(
-        model_dir if task.is_chief else None,
-        # A step of several replicas in step with each other is one step.
-        batch_size=batch_size * (num_replicas if strategy else 1),
-        max_steps=steps,
-    )
-    training_hooks = [progress, hooks.StopHook(save_to=model_dir if task.is_chief else None)]
-    if task.is_chief:
-        training_hooks.append(summaries.PicturesHook(model_dir, classes=classes))
-    if task.num_workers > 1 and task.trains:
-        training_hooks.append(
-            hooks.ClusterHook(patience=cluster_timeout_secs, in_step=strategy is not None)
+
+
+def describe(run: Run, *, eval_folder: str) -> None:
+    """Says on the screen and in TensorBoard what the run is."""
+    if run.num_replicas > 1:
+        step = f"{run.step_size:,} a step" if run.strategy else "each for itself"
+        print(
+            f"Replicas:   {run.num_replicas} of {run.batch_size} drawings, {step}; this is "
+            f"{run.task}",
+            flush=True,
         )
-    if early_stopping_evals:
-        training_hooks.append(hooks.EarlyStopHook(after_evaluation, patience=early_stopping_evals))
+    if run.task.is_chief:
+        summaries.write_description(
+            run.model_dir,
+            settings=run.settings,
+            flagfile=run.flagfile,
+            classes=run.classes,
+            eval_folder=eval_folder,
+        )
+
+
+def make_specs(
+    run: Run, *, progress: hooks.ProgressHook, first_step: int
+) -> tuple[tf.estimator.TrainSpec, tf.estimator.EvalSpec]:
+    """What Estimator trains and evaluates with."""
+    alone = run.task.num_workers == 1
+    collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+    after_evaluation = hooks.AfterEvaluation(collector, classes=run.classes)
+    training_hooks = [
+        progress,
+        hooks.StopHook(save_to=run.model_dir if run.task.is_chief else None),
+    ]
+    if run.task.is_chief:
+        training_hooks.append(summaries.PicturesHook(run.model_dir, classes=run.classes))
+    if run.task.trains and not alone:
+        training_hooks.append(
+            hooks.ClusterHook(patience=run.cluster_timeout_secs, in_step=run.strategy is not None)
+        )
+    if run.early_stopping_evals:
+        training_hooks.append(
+            hooks.EarlyStopHook(after_evaluation, patience=run.early_stopping_evals)
+        )
     train_spec = tf.estimator.TrainSpec(
         input_pipeline.training_input_fn(
-            training_files,
-            batch_size=batch_size,
-            num_classes=num_classes,
-            seed=seed + int(first_step),  # a resumed run does not see the same batches
-            part=task.worker,
-            num_parts=task.num_workers,
+            run.training_files,
+            batch_size=run.batch_size,
+            num_classes=len(run.classes),
+            seed=run.seed + first_step,  # a resumed run does not see the same batches
+            part=run.task.worker,
+            num_parts=run.task.num_workers,
         ),
-        max_steps=steps,
+        max_steps=run.steps,
         hooks=training_hooks,
-        # The last kind of strategy has none.
-        saving_listeners=[hooks.StepEnd(progress)] if task.num_workers == 1 else None,
+        # Estimator refuses listeners where the processes of a cluster train in step.
+        saving_listeners=[hooks.StepEnd(progress)] if alone else None,
     )
     eval_spec = tf.estimator.EvalSpec(
-        eval_fn,
+        eval_input_fn(run),
         steps=None,  # all of them
         hooks=[hooks.StopHook(save_to=None), collector],
         exporters=[after_evaluation],
         start_delay_secs=0,
-        throttle_secs=eval_throttle_secs,
+        throttle_secs=run.eval_throttle_secs,
     )
-    files = [*training_files, *eval_files]
-    explained_errors = input_pipeline.explained_errors(files, num_classes=num_classes)
-    with explained_errors, explained_divergence(progress, model_dir):
-        if first_step < steps:
-            if task.is_chief:
-                summaries.write_description(
-                    model_dir,
-                    settings=run_settings(params, batch_size=batch_size, steps=steps, seed=seed),
-                    flagfile=flagfile,
-                    classes=classes,
-                    eval_folder=os.path.basename(estimator.eval_dir()),
-                )
-            if num_replicas > 1:
-                step = f"{batch_size * num_replicas:,} a step" if strategy else "each for itself"
-                print(
-                    f"Replicas:   {num_replicas} of {batch_size} drawings, {step}; this is {task}"
-                )
-            result = tf.estimator.train_and_evaluate(estimator, train_spec, eval_spec)
-            if result:
-                return result[0]
-        else:
-            print(f"{model_dir} has done {first_step:,} steps already: evaluating")
-        if not task.is_chief:
-            return None
-        # What a cluster's evaluator made of it, if there is one, comes too late to wait for.
-        with distribution.without_cluster():
-            estimator = tf.estimator.Estimator(
-                model.model_fn, params=params, config=tf.estimator.RunConfig(**config)
-            )
-            result = estimator.evaluate(eval_fn, hooks=[hooks.StopHook(save_to=None)])
-        hooks.print_evaluation(result)
-        return result
+    return train_spec, eval_spec
+
+
+def eval_input_fn(run: Run) -> input_pipeline.InputFn:
+    return input_pipeline.eval_input_fn(
+        run.eval_files, batch_size=EVAL_BATCH_SIZE, num_classes=len(run.classes)
+    )
 
 
 @contextlib.contextmanager
@@ -303,22 +354,6 @@ def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterat
         ) from None
 
 
-def run_settings(
-    params: model.HParams, *, batch_size: int, steps: int, seed: int
-) -> dict[str, object]:
-    """What a run is, by name: numbers, booleans and text."""
-    settings = {
-        **dataclasses.asdict(params),
-        "batch_size": batch_size,
-        "steps": steps,
-        "seed": seed,
-    }
-    return {
-        name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
-        for name, value in settings.items()
-    }
-
-
 def hparams_from_flags(num_classes: int) -> model.HParams:
     """The flags that are called as the hyper-parameters are."""
     values = {name: flags.FLAGS[name].value for name in _HPARAMS if name in flags.FLAGS}
@@ -331,10 +366,14 @@ def hparams_from_flags(num_classes: int) -> model.HParams:
     return params
 
 
-def main() -> int | None:
-    tf.compat.v1.disable_eager_execution()
+def run_from_flags() -> Run:
+    """The run that the flags describe.
+
+    Raises:
+      ValueError: they do not fit each other, this machine or the files.
+    """
     task = distribution.read_task(_DISTRIBUTION.value)
-    if task.num_workers > 1 or task.type != "chief":
+    if task.num_workers > 1 or not task.is_chief:
         if not _MODEL_DIR.value:
             raise ValueError("a cluster needs --model_dir, the same for all, on shared storage")
         if _EARLY_STOPPING_EVALS.value:
@@ -344,61 +383,61 @@ def main() -> int | None:
             )
     strategy = distribution.make_strategy(_DISTRIBUTION.value) if task.trains else None
     classes = input_pipeline.read_classes(_CLASSES_FILE.value)
-    params = hparams_from_flags(len(classes))
-    training_files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
-    eval_files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
-    model_dir = _MODEL_DIR.value or os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S"))
-    print(f"Model:      {model_dir}")
-    print(f"Data:       {len(training_files)} + {len(eval_files)} files, {len(classes)} classes")
-    settings = run_settings(
-        params, batch_size=_BATCH_SIZE.value, steps=_STEPS.value, seed=_SEED.value
+    return Run(
+        training_files=input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data"),
+        eval_files=input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data"),
+        classes=classes,
+        params=hparams_from_flags(len(classes)),
+        model_dir=_MODEL_DIR.value or os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S")),
+        steps=_STEPS.value,
+        batch_size=_BATCH_SIZE.value,
+        save_checkpoints_steps=_SAVE_CHECKPOINTS_STEPS.value,
+        keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
+        eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
+        seed=_SEED.value,
+        warm_start_from=_WARM_START_FROM.value,
+        early_stopping_evals=_EARLY_STOPPING_EVALS.value,
+        flagfile="\n".join(f.serialize() for f in flags.FLAGS.get_flags_for_module(__name__)),
+        task=task,
+        strategy=strategy,
+        cluster_timeout_secs=_CLUSTER_TIMEOUT_SECS.value,
     )
-    print(f"Settings:   {', '.join(f'{name}={value}' for name, value in settings.items())}")
-    if task.type != "ps":  # which ends when it is told to
+
+
+def main() -> int | None:
+    tf.compat.v1.disable_eager_execution()
+    run = run_from_flags()
+    print(f"Model:      {run.model_dir}")
+    print(
+        f"Data:       {len(run.training_files)} + {len(run.eval_files)} files, "
+        f"{len(run.classes)} classes"
+    )
+    print(f"Settings:   {', '.join(f'{name}={value}' for name, value in run.settings.items())}")
+    if run.task.type != "ps":  # which ends when it is told to
         hooks.StopHook.install()
+    lock = model_dirs.locked(run.model_dir) if run.task.is_chief else contextlib.nullcontext()
     try:
-        lock = model_dirs.locked(model_dir) if task.is_chief else contextlib.nullcontext()
-        with lock, distribution.explained_errors(task):
-            train(
-                training_files=training_files,
-                eval_files=eval_files,
-                classes=classes,
-                params=params,
-                model_dir=model_dir,
-                steps=_STEPS.value,
-                batch_size=_BATCH_SIZE.value,
-                save_checkpoints_steps=_SAVE_CHECKPOINTS_STEPS.value,
-                keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
-                eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
-                seed=_SEED.value,
-                warm_start_from=_WARM_START_FROM.value,
-                early_stopping_evals=_EARLY_STOPPING_EVALS.value,
-                flagfile="\n".join(
-                    flag.serialize() for flag in flags.FLAGS.get_flags_for_module(__name__)
-                ),
-                task=task,
-                strategy=strategy,
-                cluster_timeout_secs=_CLUSTER_TIMEOUT_SECS.value,
-            )
-            if not task.is_chief:
+        with lock, distribution.explained_errors(run.task):
+            train(run)
+            if not run.task.is_chief:
                 return None
             exported = exporting.export(
-                model_dir,
-                checkpoint=model_dirs.best_checkpoint(model_dir)
-                or tf.train.latest_checkpoint(model_dir),
-                params=params,
-                classes=classes,
+                run.model_dir,
+                checkpoint=model_dirs.best_checkpoint(run.model_dir)
+                or tf.train.latest_checkpoint(run.model_dir),
+                params=run.params,
+                classes=run.classes,
             )
     except distribution.PeerFailed as error:
         console.fail(str(error))
         return console.EXIT_RETRY
     except hooks.Stopped:
-        print(f"Stopped; the same command with --model_dir={model_dir} goes on from here.")
+        print(f"Stopped; the same command with --model_dir={run.model_dir} goes on from here.")
         return 128 + hooks.StopHook.signal_number
-    print(f"Checkpoints: {model_dir}")
+    print(f"Checkpoints: {run.model_dir}")
     print(f"Exported:    {exported}")
-    print(f"Look at it:  tensorboard --logdir={model_dir}")
-    print(f"Use it:      python classify_drawings.py --model={model_dir} FILE.ndjson")
+    print(f"Look at it:  tensorboard --logdir={run.model_dir}")
+    print(f"Use it:      python classify_drawings.py --model={run.model_dir} FILE.ndjson")
     return None
 
 

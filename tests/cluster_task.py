@@ -31,7 +31,7 @@ if __name__ == "__main__":
     input_pipeline.POOL_BATCHES = 1
     classes = input_pipeline.read_classes(classes_file)
     task = distribution.read_task(kind)
-    train_model.train(
+    train_model.train(train_model.Run(
         training_files=files,
         eval_files=files,
         classes=classes,
@@ -49,4 +49,4 @@ if __name__ == "__main__":
         task=task,
         strategy=distribution.make_strategy(kind) if task.trains else None,
         cluster_timeout_secs=60,
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -151,17 +151,19 @@ def trained(tmp_path_factory) -> Trained:
         num_classes=6, num_layers=1, num_nodes=6, num_conv=(6,), conv_len=(3,), learning_rate=0.02
     )
     train_model.train(
-        training_files=sorted(map(str, (folder / "records").glob("training.tfrecord-*"))),
-        eval_files=sorted(map(str, (folder / "records").glob("eval.tfrecord-*"))),
-        classes=classes,
-        params=params,
-        model_dir=str(folder / "model"),
-        steps=60,
-        batch_size=8,
-        save_checkpoints_steps=30,
-        keep_checkpoint_max=5,
-        eval_throttle_secs=0,
-        seed=0,
+        train_model.Run(
+            training_files=sorted(map(str, (folder / "records").glob("training.tfrecord-*"))),
+            eval_files=sorted(map(str, (folder / "records").glob("eval.tfrecord-*"))),
+            classes=classes,
+            params=params,
+            model_dir=str(folder / "model"),
+            steps=60,
+            batch_size=8,
+            save_checkpoints_steps=30,
+            keep_checkpoint_max=5,
+            eval_throttle_secs=0,
+            seed=0,
+        )
     )
     checkpoint = model_dirs.best_checkpoint(str(folder / "model"))
     export = exporting.export(

@@ -40,7 +40,7 @@ def test_doodles_to_a_model_that_knows_them(tmp_path):
         num_workers=2,
     )
     classes = input_pipeline.read_classes(str(tmp_path / "out/training.tfrecord.classes"))
-    result = train_model.train(
+    result = train_model.train(train_model.Run(
         training_files=sorted(map(str, (tmp_path / "out").glob("training.tfrecord-*"))),
         eval_files=sorted(map(str, (tmp_path / "out").glob("eval.tfrecord-*"))),
         classes=classes,
@@ -55,6 +55,6 @@ def test_doodles_to_a_model_that_knows_them(tmp_path):
         keep_checkpoint_max=5,
         eval_throttle_secs=600,
         seed=0,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert result["drawings"] == 100
     assert result["accuracy"] > 0.6  # chance is 0.1

@@ -31,10 +31,11 @@ def train(data, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
         "eval_throttle_secs": 0,
         "seed": 0,
     }
-    return train_model.train(
+    run = train_model.Run(
         classes=classes, params=params, model_dir=str(model_dir), steps=steps,
         **{**arguments, **changes},
     )  # fmt: skip
+    return train_model.train(run)
 
 
 def global_step(model_dir) -> int:
