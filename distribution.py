@@ -166,16 +166,22 @@ def without_cluster() -> Iterator[None]:
             os.environ["TF_CONFIG"] = text
 
 
-def probe(*, seconds: float) -> tuple[list[str], list[str]]:
-    """The tasks of the cluster that accept a connection, and those that do not, by name."""
-    answers = ([], [])
+def probe(*, seconds: float) -> dict[str, str]:
+    """How each task of the cluster, by name, answers within so many seconds.
+
+    `there` accepts a connection; `gone` refuses it, for no process listens; `silent` may be
+    either, on a machine or a network that does not answer.
+    """
+    answers = {}
     for kind, hosts in json_cluster(os.environ.get("TF_CONFIG", "{}"))[0].items():
         for index, host in enumerate(hosts):
             name, _, port = host.rpartition(":")
             try:
                 socket.create_connection((name, int(port)), timeout=seconds).close()
-                missing = False
+                answer = "there"
+            except ConnectionRefusedError:
+                answer = "gone"
             except (OSError, ValueError):
-                missing = True
-            answers[missing].append(f"{kind} {index} ({host})")
+                answer = "silent"
+            answers[f"{kind} {index} ({host})"] = answer
     return answers

@@ -20,8 +20,9 @@ import summaries
 PROGRESS_SECONDS = 10.0
 
 
-# Seconds from one look to the next at the other processes of a cluster, and for each to answer.
-PROBE_SECONDS = 1.0
+# Seconds from one look to the next at the other processes of a cluster, and for each to answer:
+# less than a process needs to start again, so that it is missed meanwhile.
+PROBE_SECONDS = 0.5
 
 
 class ProgressHook(tf.estimator.SessionRunHook):
@@ -116,19 +117,24 @@ class ClusterHook(tf.estimator.SessionRunHook):
         self._ended = True
 
     def _watch(self) -> None:
-        seen, lost_before = set(), set()
+        came, silent_before = set(), set()
         while not self._ended:
             time.sleep(PROBE_SECONDS)
             waited = time.monotonic() - self._last_step
             if waited < 2 * PROBE_SECONDS:
                 continue
-            reachable, missing = distribution.probe(seconds=PROBE_SECONDS)
-            seen |= set(reachable)
-            lost = seen & set(missing)
-            if self._in_step and lost & lost_before and not self._ended:
-                self._give_up(f"{', '.join(sorted(lost & lost_before))} is gone")
-            lost_before = lost
-            if waited > self._patience and not self._ended:
+            answers = distribution.probe(seconds=PROBE_SECONDS)
+            came |= {name for name, answer in answers.items() if answer == "there"}
+            gone = {name for name in came if answers[name] == "gone"}
+            silent = {name for name in came if answers[name] == "silent"}
+            lost = gone | silent & silent_before  # a network may lose one packet
+            silent_before = silent
+            if self._ended:
+                return
+            if self._in_step and lost:
+                self._give_up(f"{', '.join(sorted(lost))} is gone")
+            if waited > self._patience:
+                missing = [name for name, answer in answers.items() if answer != "there"]
                 what = (
                     f"no connection to {', '.join(missing)}" if missing else "all others are there"
                 )
