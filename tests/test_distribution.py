@@ -3,6 +3,7 @@ import dataclasses
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,14 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, random_records, run_dataset, run_program, write_records
+from conftest import (
+    ROOT,
+    random_records,
+    run_dataset,
+    run_program,
+    start_program,
+    write_records,
+)
 from test_train_model import TINY, program_args, train
 
 import distribution
@@ -235,6 +243,30 @@ def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
         )  # fmt: skip
     assert done.returncode == 138
     assert f"no connection to worker 0 ({host})" in done.stderr and "5 seconds" in done.stderr
+
+
+def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
+    program, *flags = program_args(
+        data, num_layers=1, num_nodes=4, num_conv=4, conv_len=3, steps=300, batch_size=4,
+        model_dir=tmp_path / "m", save_checkpoints_steps=50, eval_throttle_secs=0,
+    )  # fmt: skip
+    process = start_program(
+        "scripts/local_cluster", "--workers=1", "--restarts=9", f"--pids={tmp_path}/pids", "--",
+        *flags,
+    )  # fmt: skip
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "[chief 0] step 1/300" in line:
+            os.kill(json.loads((tmp_path / "pids").read_text())["worker 0"], signal.SIGKILL)
+            break
+    said += process.communicate(timeout=120)[0]
+    assert process.returncode == 0, said
+    assert "[worker 0] ended with -9; starting it again" in said
+    assert re.search(r"\[chief 0\] evaluation at step 300: .* 18 drawings", said)
+    assert re.search(r"\[evaluator 0\] evaluation at step 300: .* 18 drawings", said)
+    assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 300
+    assert list((tmp_path / "m/export/drawing_classifier").iterdir())
 
 
 def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
