@@ -166,15 +166,16 @@ def without_cluster() -> Iterator[None]:
             os.environ["TF_CONFIG"] = text
 
 
-def probe(*, seconds: float) -> dict[str, str]:
-    """How each task of the cluster, by name, answers within so many seconds.
+def probe(*, seconds: float, only: str = "") -> dict[str, str]:
+    """How each task of the cluster, or those of a type, by name, answers within so many seconds.
 
     `there` accepts a connection; `gone` refuses it, for no process listens; `silent` may be
     either, on a machine or a network that does not answer.
     """
     answers = {}
-    for kind, hosts in json_cluster(os.environ.get("TF_CONFIG", "{}"))[0].items():
-        for index, host in enumerate(hosts):
+    cluster, _, _ = json_cluster(os.environ.get("TF_CONFIG", "{}"))
+    for kind, hosts in cluster.items():
+        for index, host in enumerate(hosts if only in ("", kind) else ()):
             name, _, port = host.rpartition(":")
             try:
                 socket.create_connection((name, int(port)), timeout=seconds).close()

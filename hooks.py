@@ -24,6 +24,9 @@ PROGRESS_SECONDS = 10.0
 # less than a process needs to start again, so that it is missed meanwhile.
 PROBE_SECONDS = 0.5
 
+# Seconds from one look at the chief to the next, where each trains at its own pace.
+CHIEF_SECONDS = 2.0
+
 
 class ProgressHook(tf.estimator.SessionRunHook):
     """Prints step, loss, drawings a second and time left.
@@ -100,6 +103,9 @@ class ClusterHook(tf.estimator.SessionRunHook):
 
     TensorFlow itself would wait for hours, in calls that nothing interrupts: for one that does not
     come, and, where all train in step, for one that was started again by itself.
+
+    Where each trains at its own pace, it pauses while the chief is gone: when that comes back, it
+    takes up its last checkpoint for all, and what was done meanwhile would be lost.
     """
 
     def __init__(self, *, patience: float, in_step: bool):
@@ -108,7 +114,14 @@ class ClusterHook(tf.estimator.SessionRunHook):
         self._in_step = in_step
         self._last_step = time.monotonic()
         self._ended = False
+        self._chief_is_gone = False
         threading.Thread(target=self._watch, daemon=True).start()
+        if not in_step:
+            threading.Thread(target=self._watch_chief, daemon=True).start()
+
+    def before_run(self, run_context) -> None:
+        while self._chief_is_gone:
+            time.sleep(PROBE_SECONDS)
 
     def after_run(self, run_context, run_values) -> None:
         self._last_step = time.monotonic()
@@ -142,6 +155,14 @@ class ClusterHook(tf.estimator.SessionRunHook):
                     f"no step was done in {self._patience:,.0f} seconds; {what}. Start what is "
                     "missing, or give a longer --cluster_timeout_secs"
                 )
+
+    def _watch_chief(self) -> None:
+        came = False
+        while not self._ended:
+            time.sleep(CHIEF_SECONDS)
+            answers = distribution.probe(seconds=PROBE_SECONDS, only="chief").values()
+            came |= "there" in answers
+            self._chief_is_gone = came and "gone" in answers
 
     @staticmethod
     def _give_up(message: str) -> None:

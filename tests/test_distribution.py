@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from conftest import (
 from test_train_model import TINY, program_args, train
 
 import distribution
+import hooks
 import input_pipeline
 import model_dirs
 
@@ -267,6 +269,25 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
     assert re.search(r"\[evaluator 0\] evaluation at step 300: .* 18 drawings", said)
     assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 300
     assert list((tmp_path / "m/export/drawing_classifier").iterdir())
+
+
+def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):
+    answers = iter(["gone", "there", "gone", "silent", "gone", "there"])
+    paused = []
+
+    def probe(**_):
+        paused.append(hook._chief_is_gone)
+        answer = next(answers, None)
+        hook._ended = answer is None
+        return {"chief 0 (a:1)": answer}
+
+    monkeypatch.setattr(threading.Thread, "start", lambda self: None)
+    hook = hooks.ClusterHook(patience=60, in_step=False)
+    monkeypatch.setattr(hooks, "CHIEF_SECONDS", 0)
+    monkeypatch.setattr(distribution, "probe", probe)
+    hook._watch_chief()
+    # Not before it came; a chief that is only silent may be at work.
+    assert paused == [False, False, False, True, False, True, False]
 
 
 def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
