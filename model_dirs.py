@@ -82,12 +82,16 @@ def locked(model_dir: str) -> Iterator[None]:
     os.makedirs(model_dir, exist_ok=True)
     folder = os.open(model_dir, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{model_dir}: another run is training there; wait for it, or give another "
+                "--model_dir"
+            ) from None
+        except OSError:  # some network file systems have no locks
+            console.warn(f"{model_dir}: cannot be locked; make sure that no other run writes there")
         yield
-    except BlockingIOError:
-        raise ValueError(
-            f"{model_dir}: another run is training there; wait for it, or give another --model_dir"
-        ) from None
     finally:
         os.close(folder)
 
