@@ -19,7 +19,6 @@ import summaries
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0
 
-
 # Seconds from one look to the next at the other processes of a cluster, and for each to answer:
 # less than a process needs to start again, so that it is missed meanwhile.
 PROBE_SECONDS = 0.5

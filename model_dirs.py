@@ -110,9 +110,18 @@ def drop_broken_checkpoints(model_dir: str) -> None:
     if paths and not good:
         tf.io.gfile.remove(os.path.join(model_dir, "checkpoint"))
     elif len(good) < len(paths):
-        lines = [f"all_model_checkpoint_paths: {json.dumps(os.path.basename(p))}" for p in good]
-        last = [f"model_checkpoint_path: {json.dumps(os.path.basename(p))}" for p in good[-1:]]
-        write_whole(os.path.join(model_dir, "checkpoint"), "\n".join([*last, *lines]) + "\n")
+        _write_checkpoint_state(model_dir, good)
+
+
+def _write_checkpoint_state(folder: str, checkpoints: Sequence[str]) -> None:
+    """Writes which checkpoints a folder has, the last one last, as `tf.train` reads it.
+
+    Without the folder's own name, so that it can be moved.
+    """
+    names = [json.dumps(os.path.basename(path)) for path in checkpoints]
+    lines = [f"model_checkpoint_path: {names[-1]}"]
+    lines += [f"all_model_checkpoint_paths: {name}" for name in names]
+    write_whole(os.path.join(folder, "checkpoint"), "\n".join(lines) + "\n")
 
 
 def _is_whole(checkpoint: str) -> bool:
@@ -164,15 +173,15 @@ def add_evaluation(model_dir: str, result: dict[str, float], *, checkpoint: str)
     def quality(evaluation: dict[str, float]) -> tuple[float, float]:
         return evaluation["accuracy"], -evaluation["loss"]
 
-    result = {name: value.item() for name, value in result.items()}
     evaluations = read_evaluations(model_dir)
-    if all(quality(result) > quality(before) for before in evaluations):
+    evaluations.append({name: value.item() for name, value in result.items()})
+    last = len(evaluations) - 1
+    best = max(range(len(evaluations)), key=lambda i: (*quality(evaluations[i]), -i))
+    if best == last:
         _keep_best(model_dir, checkpoint)
-    evaluations.append(result)
     path = os.path.join(model_dir, EVALUATIONS_FILE)
     write_whole(path, "".join(json.dumps(line) + "\n" for line in evaluations))
-    best = max(range(len(evaluations)), key=lambda i: (*quality(evaluations[i]), -i))
-    return len(evaluations) - 1 - best
+    return last - best
 
 
 def best_checkpoint(model_dir: str) -> str | None:
@@ -217,9 +226,7 @@ def _keep_best(model_dir: str, checkpoint: str) -> None:
     for path in tf.io.gfile.glob(f"{checkpoint}.*"):
         if not path.endswith(".meta"):  # the graph: checkpoints are read into one built anew
             tf.io.gfile.copy(path, kept + path[len(checkpoint) :], overwrite=True)
-    # Without a folder, so that the model's can be moved.
-    state = f'model_checkpoint_path: "{os.path.basename(kept)}"\n'
-    write_whole(os.path.join(folder, "checkpoint"), state)
+    _write_checkpoint_state(folder, [kept])
     for path in tf.io.gfile.glob(os.path.join(folder, "model.ckpt-*")):
         if not path.startswith(kept + "."):
             tf.io.gfile.remove(path)

@@ -421,12 +421,9 @@ def main() -> int | None:
             train(run)
             if not run.task.is_chief:
                 return None
+            params, classes, checkpoint = model_dirs.find_model(run.model_dir)
             exported = exporting.export(
-                run.model_dir,
-                checkpoint=model_dirs.best_checkpoint(run.model_dir)
-                or tf.train.latest_checkpoint(run.model_dir),
-                params=run.params,
-                classes=run.classes,
+                run.model_dir, checkpoint=checkpoint, params=params, classes=classes
             )
     except distribution.PeerFailed as error:
         console.fail(str(error))

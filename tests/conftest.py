@@ -113,6 +113,30 @@ def start_program(*args, stdin_pipe: bool = False) -> subprocess.Popen:
     )
 
 
+CLASSES = ["ant", "bee", "cat"]
+TINY = model.HParams(
+    num_classes=3, num_layers=1, num_nodes=4, num_conv=(4,), conv_len=(3,), learning_rate=0.01
+)
+
+
+def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
+    """Trains on the records in a folder; `changes` are fields of `train_model.Run`."""
+    arguments = {
+        "training_files": sorted(map(str, folder.glob("training.tfrecord-*"))),
+        "eval_files": sorted(map(str, folder.glob("eval.tfrecord-*"))),
+        "batch_size": 4,
+        "save_checkpoints_steps": 3,
+        "keep_checkpoint_max": 5,
+        "eval_throttle_secs": 0,
+        "seed": 0,
+    }
+    run = train_model.Run(
+        classes=classes, params=params, model_dir=str(model_dir), steps=steps,
+        **{**arguments, **changes},
+    )  # fmt: skip
+    return train_model.train(run)
+
+
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """A tiny model that was trained, evaluated and exported, and its data.
@@ -150,21 +174,10 @@ def trained(tmp_path_factory) -> Trained:
     params = model.HParams(
         num_classes=6, num_layers=1, num_nodes=6, num_conv=(6,), conv_len=(3,), learning_rate=0.02
     )
-    train_model.train(
-        train_model.Run(
-            training_files=sorted(map(str, (folder / "records").glob("training.tfrecord-*"))),
-            eval_files=sorted(map(str, (folder / "records").glob("eval.tfrecord-*"))),
-            classes=classes,
-            params=params,
-            model_dir=str(folder / "model"),
-            steps=60,
-            batch_size=8,
-            save_checkpoints_steps=30,
-            keep_checkpoint_max=5,
-            eval_throttle_secs=0,
-            seed=0,
-        )
-    )
+    train(
+        folder / "records", folder / "model", params=params, classes=classes, steps=60,
+        batch_size=8, save_checkpoints_steps=30,
+    )  # fmt: skip
     checkpoint = model_dirs.best_checkpoint(str(folder / "model"))
     export = exporting.export(
         str(folder / "model"), checkpoint=checkpoint, params=params, classes=classes
@@ -186,7 +199,7 @@ def data(tmp_path) -> pathlib.Path:
     for i in range(2):
         write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
         write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
-    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), ["ant", "bee", "cat"])
+    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
     return folder
 
 

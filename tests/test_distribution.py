@@ -14,13 +14,15 @@ import pytest
 import tensorflow as tf
 from conftest import (
     ROOT,
+    TINY,
     random_records,
     run_dataset,
     run_program,
     start_program,
+    train,
     write_records,
 )
-from test_train_model import TINY, program_args, train
+from test_train_model import program_args
 
 import distribution
 import hooks

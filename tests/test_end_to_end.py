@@ -2,12 +2,11 @@
 
 import json
 
-from conftest import run_program
+from conftest import run_program, train
 
 import conversion
 import input_pipeline
 import model
-import train_model
 
 
 def make_doodles(folder, count: int) -> None:
@@ -40,21 +39,13 @@ def test_doodles_to_a_model_that_knows_them(tmp_path):
         num_workers=2,
     )
     classes = input_pipeline.read_classes(str(tmp_path / "out/training.tfrecord.classes"))
-    result = train_model.train(train_model.Run(
-        training_files=sorted(map(str, (tmp_path / "out").glob("training.tfrecord-*"))),
-        eval_files=sorted(map(str, (tmp_path / "out").glob("eval.tfrecord-*"))),
-        classes=classes,
-        params=model.HParams(
-            num_classes=len(classes), num_layers=1, num_nodes=32, num_conv=(24, 32),
-            conv_len=(5, 5), learning_rate=0.005,
-        ),
-        model_dir=str(tmp_path / "model"),
-        steps=150,
-        batch_size=16,
-        save_checkpoints_steps=1000,
-        keep_checkpoint_max=5,
-        eval_throttle_secs=600,
-        seed=0,
-    ))  # fmt: skip
+    params = model.HParams(
+        num_classes=len(classes), num_layers=1, num_nodes=32, num_conv=(24, 32), conv_len=(5, 5),
+        learning_rate=0.005,
+    )  # fmt: skip
+    result = train(
+        tmp_path / "out", tmp_path / "model", params=params, classes=classes, steps=150,
+        batch_size=16, save_checkpoints_steps=1000, eval_throttle_secs=600,
+    )  # fmt: skip
     assert result["drawings"] == 100
     assert result["accuracy"] > 0.6  # chance is 0.1

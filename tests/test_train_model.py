@@ -7,35 +7,21 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import random_records, read_records, run_program, start_program, write_records
+from conftest import (
+    CLASSES,
+    TINY,
+    random_records,
+    read_records,
+    run_program,
+    start_program,
+    train,
+    write_records,
+)
 from PIL import Image
 
 import input_pipeline
 import model
 import model_dirs
-import train_model
-
-CLASSES = ["ant", "bee", "cat"]
-TINY = model.HParams(
-    num_classes=3, num_layers=1, num_nodes=4, num_conv=(4,), conv_len=(3,), learning_rate=0.01
-)
-
-
-def train(data, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
-    arguments = {
-        "training_files": sorted(map(str, data.glob("training.tfrecord-*"))),
-        "eval_files": sorted(map(str, data.glob("eval.tfrecord-*"))),
-        "batch_size": 4,
-        "save_checkpoints_steps": 3,
-        "keep_checkpoint_max": 5,
-        "eval_throttle_secs": 0,
-        "seed": 0,
-    }
-    run = train_model.Run(
-        classes=classes, params=params, model_dir=str(model_dir), steps=steps,
-        **{**arguments, **changes},
-    )  # fmt: skip
-    return train_model.train(run)
 
 
 def global_step(model_dir) -> int:
