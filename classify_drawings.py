@@ -25,7 +25,7 @@ import tensorflow as tf
 from absl import flags
 
 import classifier
-import ink
+import ndjson
 
 _MODEL = flags.DEFINE_string(
     "model", None, "Folder of an exported model, or --model_dir of train_model.py.", required=True
@@ -51,7 +51,7 @@ class Drawing(NamedTuple):
 def parse(line: bytes) -> Drawing:
     key_id = None
     try:
-        document = ink.parse_document(line)
+        document = ndjson.parse_document(line)
         key_id = document.get("key_id")
         return Drawing(key_id, classifier.prepare(document["drawing"]), None)
     except ValueError as error:

@@ -9,7 +9,6 @@ each bucket and writes it out.
 
 from __future__ import annotations
 
-import bisect
 import collections
 import concurrent.futures
 import contextlib
@@ -27,16 +26,17 @@ import numpy as np
 import tensorflow as tf
 
 import console
-import ink
 import input_pipeline
+import kernels
+import ndjson
 import staging
 import workers
 
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")
 
-# Lines parsed by one call: larger blocks leave the processor's cache (measured).
-BLOCK_LINES = 500
+# Text parsed by one call, some 500 lines: larger blocks leave the processor's cache (measured).
+BLOCK_BYTES = 256 << 10
 
 # Ink that a worker holds back before it appends it to the buckets, and bytes of its rows.
 SPOOL_BYTES = 16 << 20
@@ -153,8 +153,8 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
 def _first_word(path: str) -> str | None:
     with open_ndjson(path) as file:
         for line in file:
-            with contextlib.suppress(ValueError):
-                return ink.parse_line(line)[0]
+            if words := ndjson.parse_lines(line).words:
+                return words[0]
     return None
 
 
@@ -182,12 +182,12 @@ def convert_category(job: Job, category: Category) -> Category:
         if split.drawings_per_class
     ]
     with open_ndjson(category.path) as file:
-        while open_splits and (lines := list(itertools.islice(file, BLOCK_LINES))):
-            parsed = ink.parse_lines(lines, recognized_only=job.recognized_only)
+        while open_splits and (text := file.read(BLOCK_BYTES) + file.readline()):
+            parsed = ndjson.parse_lines(text, recognized_only=job.recognized_only)
             ours = parsed
             if parsed.words.count(category.word) < len(parsed.words):
                 ours = parsed.select(
-                    [i for i, word in enumerate(parsed.words) if word == category.word]
+                    np.array([word == category.word for word in parsed.words], bool)
                 )
             taken = 0
             while open_splits and taken < len(ours.words):
@@ -208,11 +208,11 @@ def convert_category(job: Job, category: Category) -> Category:
             if not done.sample and ours.words:
                 done.sample = ours.ink[: ours.row_splits[1]].tobytes()
             # Lines past the last one needed are not looked at.
-            last = len(lines) if open_splits else ours.line_numbers[taken - 1] + 1
+            last = parsed.num_lines if open_splits else int(ours.line_numbers[taken - 1]) + 1
             rows.append(np.diff(ours.row_splits[: taken + 1]))
             strokes.append(ours.num_strokes[:taken])
             skipped.update(reason for line, reason in parsed.errors if line < last)
-            others = bisect.bisect_left(parsed.line_numbers, last) - taken
+            others = int(np.searchsorted(parsed.line_numbers, last)) - taken
             if others:
                 skipped[f"a word other than the file's, {category.word!r}"] += others
             done.read += last
@@ -269,15 +269,16 @@ class Spool:
                 lengths[order],
             )
             ends = np.cumsum(lengths)
-            ink_rows = ink_rows[np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])]
+            gathered = np.empty_like(ink_rows)
+            kernels.gather(ink_rows, starts, lengths, gathered)
             buckets = (keys >> np.uint64(32)) * np.uint64(self._num_buckets) >> np.uint64(32)
             firsts = np.flatnonzero(np.diff(buckets, prepend=np.uint64(self._num_buckets)))
             for first, end in zip(firsts, [*firsts[1:], len(keys)]):
                 rows = slice(ends[first] - lengths[first], ends[end - 1])
                 with open(self._path(split, int(buckets[first])), "ab") as file:
-                    header = [self._class_index, self._flushes, end - first, ink_rows[rows].nbytes]
+                    header = [self._class_index, self._flushes, end - first, gathered[rows].nbytes]
                     file.write(np.array(header, np.int64).tobytes())
-                    for part in (keys[first:end], lengths[first:end], ink_rows[rows]):
+                    for part in (keys[first:end], lengths[first:end], gathered[rows]):
                         file.write(part.tobytes())
         self._parts.clear()
         self._size = 0

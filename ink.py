@@ -1,4 +1,4 @@
-"""What a drawing is: lines of ndjson and strokes in, ink out, and back.
+"""What a drawing is: strokes in, ink out, and back.
 
 Ink is float32 [points - 1, 3], one row a step of the pen:
 
@@ -18,24 +18,14 @@ This module knows nothing of TensorFlow.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import orjson
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+import kernels
+
 _NUMBER_TYPES = frozenset((int, float))
-_NO_INK = np.empty((0, 3), np.float32)
-_NO_STROKES = np.empty(0, np.int64)
-
-# What a plain line holds after this key: numbers, brackets, white space, and one brace.
-_DRAWING_KEY = b'"drawing":'
-_PLAIN_BYTES = b"0123456789.-,[] \r\n"
-
-# The reason for refusing a drawing that the game did not recognise.
-NOT_RECOGNIZED = "not recognised by the game"
 
 # Of the published simplified drawings: the larger side of their box, and the distance that a
 # point left out may have from the line that replaces it.
@@ -44,86 +34,6 @@ SIMPLIFIED_EPSILON = 2.0
 
 # A stroke as JSON has it: [xs, ys] (simplified) or [xs, ys, ts] (raw).
 Stroke = Sequence[Sequence[float]]
-
-
-@dataclasses.dataclass(frozen=True)
-class ParsedLines:
-    """The usable drawings among some lines of ndjson, in the lines' order.
-
-    Attributes:
-      words: the drawings' words.
-      ink: float32 [rows of all drawings, 3].
-      row_splits: int64 [drawings + 1]; drawing i is `ink[row_splits[i]:row_splits[i + 1]]`.
-      num_strokes: int64 [drawings], how many strokes each has.
-      line_numbers: for each drawing the index of its line.
-      errors: for each line that holds no usable drawing its index and the reason.
-    """
-
-    words: list[str]
-    ink: np.ndarray
-    row_splits: np.ndarray
-    num_strokes: np.ndarray
-    line_numbers: list[int]
-    errors: list[tuple[int, str]]
-
-    def select(self, drawings: Sequence[int]) -> ParsedLines:
-        """Some of the drawings, in that order, and no errors."""
-        bounds = [self.row_splits[i : i + 2] for i in drawings]
-        lengths = [end - start for start, end in bounds]
-        return ParsedLines(
-            words=[self.words[i] for i in drawings],
-            ink=np.concatenate([_NO_INK, *(self.ink[start:end] for start, end in bounds)]),
-            row_splits=np.cumsum([0, *lengths]),
-            num_strokes=self.num_strokes[list(drawings)],
-            line_numbers=[self.line_numbers[i] for i in drawings],
-            errors=[],
-        )
-
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yields `(word, ink)` a drawing."""
-        for i, word in enumerate(self.words):
-            yield word, self.ink[self.row_splits[i] : self.row_splits[i + 1]]
-
-
-def parse_line(line: bytes | str, *, recognized_only: bool = False) -> tuple[str, np.ndarray]:
-    """Turns one line of ndjson into `(word, ink)`.
-
-    Args:
-      line: a JSON object with `word` and `drawing`; other fields are ignored. A raw drawing,
-        which has times, is simplified first.
-      recognized_only: whether to refuse drawings that the game did not recognise.
-
-    Returns:
-      The word, and the ink as float32 [points - 1, 3].
-
-    Raises:
-      ValueError: the line holds no usable drawing. The message is the reason alone, the
-        same for all lines that fail in the same way, so that reasons can be counted.
-    """
-    word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
-    return word, strokes_to_ink(strokes)
-
-
-def parse_lines(lines: Sequence[bytes], *, recognized_only: bool = False) -> ParsedLines:
-    """Parses many lines of ndjson at once; each gives what `parse_line` gives for it.
-
-    NumPy's cost a call would dominate on drawings of some 45 points, so the arithmetic is
-    done for all of them together. Around a line that is not plainly good the lines are halved
-    until it is alone. About 500 lines a call make the most of the processor's cache.
-    """
-    if not lines:
-        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), _NO_STROKES, [], [])
-    if len(lines) == 1:
-        return _parse_single_line(lines[0], recognized_only=recognized_only)
-    try:
-        return _parse_plain_lines(lines, recognized_only=recognized_only)
-    except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
-        middle = len(lines) // 2
-        return _join(
-            parse_lines(lines[:middle], recognized_only=recognized_only),
-            parse_lines(lines[middle:], recognized_only=recognized_only),
-            middle,
-        )
 
 
 def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
@@ -139,8 +49,13 @@ def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
     Raises:
       ValueError: the strokes are not a usable drawing; the message is the reason.
     """
-    _check_strokes(strokes)
-    return _drawings_to_ink([strokes])[0]
+    return _encode(*_points_of(strokes))
+
+
+def drawing_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
+    """As `strokes_to_ink`, but a raw drawing, which has times, is simplified first."""
+    points = _points_of(strokes)
+    return _encode(*(_simplify(*points) if is_raw(strokes) else points))
 
 
 def strokes_to_points(strokes: Sequence[Stroke]) -> np.ndarray:
@@ -155,14 +70,12 @@ def strokes_to_points(strokes: Sequence[Stroke]) -> np.ndarray:
     Raises:
       ValueError: the strokes are not a usable drawing; the message is the reason.
     """
-    _check_strokes(strokes)
-    lengths = [len(stroke[0]) for stroke in strokes]
-    points = np.zeros((sum(lengths), 3), np.float32)
-    if len(points) < 2:
+    xs, ys, stroke_ends = _points_of(strokes)
+    if len(xs) < 2:
         raise ValueError("a single point")
-    for axis in (0, 1):
-        points[:, axis] = _flatten([stroke[axis] for stroke in strokes], len(points))
-    points[np.cumsum(lengths) - 1, 2] = 1.0
+    points = np.zeros((len(xs), 3), np.float32)
+    points[:, 0], points[:, 1] = xs, ys
+    points[stroke_ends - 1, 2] = 1.0
     return points
 
 
@@ -209,103 +122,9 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
     Raises:
       ValueError: the strokes are not a drawing; the message is the reason.
     """
-    _check_strokes(strokes)
-    points = [np.array([stroke[0], stroke[1]], np.float64).T for stroke in strokes]
-    everything = np.concatenate(points)
-    if not np.isfinite(everything).all():
-        raise ValueError("a coordinate beyond float32")
-    corner = everything.min(axis=0)
-    extent = (everything.max(axis=0) - corner).max() or 1.0
-    simplified = []
-    for stroke in points:
-        scaled = (stroke - corner) * SIMPLIFIED_SIZE / extent
-        kept = _ramer_douglas_peucker(_resample(scaled), SIMPLIFIED_EPSILON)
-        simplified.append(np.rint(kept).astype(int).T.tolist())
-    return simplified
-
-
-def _resample(points: np.ndarray) -> np.ndarray:
-    """Points one unit of length apart along a polyline, float64 [points, 2].
-
-    What is left of a unit at a corner is carried over to the next segment; the first and the
-    last point stay.
-    """
-    steps = _length(*np.diff(points, axis=0).T)
-    reach = np.concatenate([[0.0], np.cumsum(steps)])  # along the line, at each of its points
-    at = np.arange(1.0, np.ceil(reach[-1]))
-    segment = np.searchsorted(reach[1:], at, side="right")
-    t = ((at - reach[segment]) / steps[segment])[:, np.newaxis]
-    between = points[segment] * (1 - t) + points[segment + 1] * t
-    return np.concatenate([points[:1], between, points[-1:]])
-
-
-def _ramer_douglas_peucker(points: np.ndarray, epsilon: float) -> np.ndarray:
-    """Leaves out points of a polyline that lie within epsilon of the line through those kept.
-
-    Ramer, "An iterative procedure for the polygonal approximation of plane curves", 1972;
-    Douglas and Peucker, 1973.
-    """
-    kept = np.zeros(len(points), bool)
-    kept[[0, -1]] = True
-    pending = [(0, len(points) - 1)]
-    while pending:
-        first, last = pending.pop()
-        if last - first < 2:
-            continue
-        x, y = (points[first + 1 : last] - points[first]).T
-        chord_x, chord_y = points[last] - points[first]
-        chord = _length(chord_x, chord_y)
-        distance = np.abs(chord_x * y - chord_y * x) / chord if chord else _length(x, y)
-        farthest = int(distance.argmax())
-        if distance[farthest] > epsilon:
-            middle = first + 1 + farthest
-            kept[middle] = True
-            pending += [(first, middle), (middle, last)]
-    return points[kept]
-
-
-def _length(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    # Not np.hypot, which rounds otherwise.
-    return np.sqrt(x * x + y * y)
-
-
-def parse_document(line: bytes | str) -> dict:
-    """The JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
-
-    Raises:
-      ValueError: there is none; the message is the reason.
-    """
-    if isinstance(line, str):
-        line = line.encode("utf-8", "surrogatepass")
-    if line.startswith(_BYTE_ORDER_MARK):
-        line = line[len(_BYTE_ORDER_MARK) :]
-    if not line.strip():
-        raise ValueError("blank line")
-    try:
-        document = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        raise ValueError("malformed JSON") from None
-    if not isinstance(document, dict):
-        raise ValueError("not a JSON object")
-    if "drawing" not in document:
-        raise ValueError("no drawing")
-    return document
-
-
-def _word_and_strokes(line: bytes | str, *, recognized_only: bool) -> tuple[str, Sequence[Stroke]]:
-    """What a line says: the word, and the strokes, simplified if they were raw."""
-    document = parse_document(line)
-    word = document.get("word")
-    if not isinstance(word, str) or not word.strip():
-        raise ValueError("no word")
-    if "\n" in word or "\r" in word:
-        raise ValueError("a line break in the word")
-    if recognized_only and document.get("recognized") is False:
-        raise ValueError(NOT_RECOGNIZED)
-    strokes = document["drawing"]
-    if is_raw(strokes):
-        strokes = simplify(strokes)
-    return word, strokes
+    xs, ys, stroke_ends = _simplify(*_points_of(strokes))
+    parts = np.split(np.stack([xs, ys]).astype(int), stroke_ends[:-1], axis=1)
+    return [part.tolist() for part in parts]
 
 
 def is_raw(strokes: Sequence[Stroke]) -> bool:
@@ -342,134 +161,45 @@ def _is_row(row: Sequence[float]) -> bool:
     return isinstance(row, (list, tuple))
 
 
-def _parse_single_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
-    try:
-        word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
-        ink = strokes_to_ink(strokes)
-    except ValueError as error:
-        return ParsedLines([], _NO_INK, np.zeros(1, np.int64), _NO_STROKES, [], [(0, str(error))])
-    return ParsedLines([word], ink, np.array([0, len(ink)]), np.array([len(strokes)]), [0], [])
-
-
-def _parse_plain_lines(lines: Sequence[bytes], *, recognized_only: bool) -> ParsedLines:
-    """Parses lines that are all plainly good; any exception if one is not.
-
-    "Plainly" is stricter than `parse_line`, never looser: simplified drawings, as the last
-    field of their line, and numbers without an exponent. So the types of the numbers need no
-    look at each: where the text from the drawing on has nothing but digits, signs, brackets and
-    one brace, all that it holds is lists and numbers.
-    """
-    tails = b"".join([line[line.index(_DRAWING_KEY) + len(_DRAWING_KEY) :] for line in lines])
-    if tails.translate(None, _PLAIN_BYTES) != b"}" * len(lines):
-        raise ValueError("not plainly good")
-    documents = list(map(orjson.loads, lines))
-    line_numbers, errors = list(range(len(lines))), []
-    if recognized_only:
-        refused = [i for i in line_numbers if documents[i].get("recognized") is False]
-        errors = [(i, NOT_RECOGNIZED) for i in refused]
-        line_numbers = sorted(set(line_numbers) - set(refused))
-        documents = [documents[i] for i in line_numbers]
-    words = [document["word"] for document in documents]
-    drawings = [document["drawing"] for document in documents]
-    strokes = list(itertools.chain.from_iterable(drawings))
-    plain = (
-        set(map(type, words)) == {str}
-        and all(map(str.strip, words))
-        and not any("\n" in word or "\r" in word for word in set(words))
-        and all(drawings)
-        and set(map(len, strokes)) == {2}
-        and all(itertools.chain.from_iterable(strokes))
-    )
-    if not plain:
-        raise ValueError("not plainly good")
-    ink, row_splits = _drawings_to_ink(drawings)
-    num_strokes = np.array(list(map(len, drawings)))
-    return ParsedLines(words, ink, row_splits, num_strokes, line_numbers, errors)
-
-
-def _join(first: ParsedLines, second: ParsedLines, first_lines: int) -> ParsedLines:
-    """What two runs of lines gave, as of one; the first had so many lines."""
-    return ParsedLines(
-        words=first.words + second.words,
-        ink=np.concatenate([first.ink, second.ink]),
-        row_splits=np.concatenate([first.row_splits, second.row_splits[1:] + len(first.ink)]),
-        num_strokes=np.concatenate([first.num_strokes, second.num_strokes]),
-        line_numbers=first.line_numbers + [n + first_lines for n in second.line_numbers],
-        errors=first.errors + [(n + first_lines, reason) for n, reason in second.errors],
-    )
-
-
-def _drawings_to_ink(drawings: Sequence[Sequence[Stroke]]) -> tuple[np.ndarray, np.ndarray]:
-    """Encodes drawings whose strokes are rows of numbers already.
-
-    Returns:
-      ink: float32 [rows of all drawings, 3].
-      row_splits: int64 [drawings + 1].
+def _points_of(strokes: Sequence[Stroke]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Strokes as arrays: x and y, float64 [points], and the strokes' ends, int64 [strokes].
 
     Raises:
-      ValueError: any of the drawings is not usable.
+      ValueError: the strokes are not a drawing; the message is the reason.
     """
-    strokes = list(itertools.chain.from_iterable(drawings))
-    xs = [stroke[0] for stroke in strokes]
-    ys = [stroke[1] for stroke in strokes]
-    stroke_lengths = list(map(len, xs))
-    if stroke_lengths != list(map(len, ys)):
-        raise ValueError("x and y of different length")
-    stroke_splits = np.cumsum([0, *stroke_lengths])
-    drawing_splits = stroke_splits[np.cumsum([0, *map(len, drawings)])]
-    num_points = np.diff(drawing_splits)
-    if num_points.min() < 2:
+    _check_strokes(strokes)
+    stroke_ends = np.cumsum([len(stroke[0]) for stroke in strokes])
+    points = np.empty((2, stroke_ends[-1]))
+    for axis in (0, 1):
+        values = itertools.chain.from_iterable([stroke[axis] for stroke in strokes])
+        try:
+            points[axis] = np.fromiter(values, np.float64, stroke_ends[-1])
+        except OverflowError:
+            raise ValueError("a coordinate beyond float32") from None
+    if not (np.abs(points) <= np.finfo(np.float32).max).all():
+        raise ValueError("a coordinate beyond float32")
+    return *points, stroke_ends
+
+
+def _encode(xs: np.ndarray, ys: np.ndarray, stroke_ends: np.ndarray) -> np.ndarray:
+    """Points as `_points_of` gives them into ink."""
+    if len(xs) < 2:
         raise ValueError("a single point")
-
-    starts = drawing_splits[:-1]
-    kept = np.ones(drawing_splits[-1], bool)
-    kept[starts] = False  # the first point of a drawing has no previous one
-    ink = np.zeros((drawing_splits[-1] - len(drawings), 3), np.float32)
-    for axis, rows in enumerate((xs, ys)):
-        unit = _to_unit_interval(_flatten(rows, drawing_splits[-1]), starts, num_points)
-        ink[:, axis] = (unit[1:] - unit[:-1])[kept[1:]]
-    pen_up = np.zeros(drawing_splits[-1], np.float32)
-    pen_up[stroke_splits[1:] - 1] = 1.0
-    ink[:, 2] = pen_up[kept]
-    row_splits = drawing_splits - np.arange(len(drawing_splits))
-    return ink, row_splits
-
-
-def _flatten(rows: Sequence[Sequence[float]], num_points: int) -> np.ndarray:
-    """All values of the rows as float32 [num_points]."""
-    values = itertools.chain.from_iterable(rows)
-    try:
-        # Whole numbers from 0 to 255, as all published simplified drawings have: three times as
-        # fast as the general way, which fails or is taken up below where they are not.
-        return np.frombuffer(bytes(list(values)), np.uint8).astype(np.float32)
-    except (TypeError, ValueError):
-        values = itertools.chain.from_iterable(rows)
-    try:
-        values = np.fromiter(values, np.float64, num_points)
-    except OverflowError:
-        raise ValueError("a coordinate beyond float32") from None
+    xs, ys = xs.astype(np.float32), ys.astype(np.float32)
     with np.errstate(over="ignore"):
-        values = values.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError("a coordinate beyond float32")
-    return values
+        if not np.isfinite([np.ptp(xs), np.ptp(ys)]).all():
+            raise ValueError("a coordinate beyond float32")
+    ink = np.empty((len(xs) - 1, 3), np.float32)
+    counts = np.array([len(xs)]), np.array([len(stroke_ends)])
+    kernels.encode_drawings(*counts, xs, ys, stroke_ends, ink)
+    return ink
 
 
-def _to_unit_interval(values: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Shifts and scales each run of values to reach from 0 to 1.
-
-    All in float32 and in this order of operations: the tutorial's records are equal bit for
-    bit.
-
-    Args:
-      values: float32 [points].
-      starts: int64 [drawings]: where each drawing's values start.
-      counts: int64 [drawings]: how many they are.
-    """
-    lower = np.minimum.reduceat(values, starts)
-    with np.errstate(over="ignore"):
-        scale = np.maximum.reduceat(values, starts) - lower
-    if not np.isfinite(scale).all():
-        raise ValueError("a coordinate beyond float32")
-    scale[scale == 0] = 1.0  # an axis without extent is only shifted
-    return (values - np.repeat(lower, counts)) / np.repeat(scale, counts)
+def _simplify(
+    xs: np.ndarray, ys: np.ndarray, stroke_ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`simplify`, of points as `_points_of` gives them, and into such."""
+    extent = max(np.ptp(xs), np.ptp(ys)) or 1.0
+    xs = (xs - xs.min()) * SIMPLIFIED_SIZE / extent
+    ys = (ys - ys.min()) * SIMPLIFIED_SIZE / extent
+    return kernels.simplify(xs, ys, stroke_ends, SIMPLIFIED_EPSILON)

@@ -7,7 +7,7 @@ import pytest
 from conftest import run_program, start_program
 
 import classifier
-import ink
+import ndjson
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,9 @@ def model(trained):
 
 
 def test_guesses_do_not_depend_on_what_is_classified_together(trained, model):
-    drawings = [classifier.prepare(ink.parse_document(line)["drawing"]) for line in trained.lines]
+    drawings = [
+        classifier.prepare(ndjson.parse_document(line)["drawing"]) for line in trained.lines
+    ]
     together = model.classify_points(drawings)
     assert len(together) == 48
     for line, guesses in list(zip(trained.lines, together))[::7]:

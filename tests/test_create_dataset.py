@@ -27,7 +27,7 @@ from test_input_pipeline import decode
 
 import conversion
 import create_dataset
-import ink
+import ndjson
 import staging
 
 SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
@@ -50,7 +50,7 @@ def drawings_in(folder, split: str) -> list[tuple[str, bytes]]:
 
 def drawings_of_lines(path, start: int, stop: int) -> list[tuple[str, bytes]]:
     lines = path.read_bytes().splitlines()[start:stop]
-    return [(word, drawing.tobytes()) for word, drawing in map(ink.parse_line, lines)]
+    return [(word, drawing.tobytes()) for word, drawing in map(ndjson.parse_line, lines)]
 
 
 def contents(folder) -> dict[str, bytes]:
@@ -130,7 +130,7 @@ def test_bad_lines_are_skipped_and_counted(tmp_path):
         "a word other than the file's, 'cat'": 1,
         "a single point": 1,
     }
-    expected = [("cat", ink.parse_line(line)[1].tobytes()) for line in good[:5]]
+    expected = [("cat", ndjson.parse_line(line)[1].tobytes()) for line in good[:5]]
     assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
 
 
@@ -176,7 +176,7 @@ def test_no_line_changes_another_ones_record(tmp_path, lines, recognized_only):
     expected = []
     for line in lines:
         with contextlib.suppress(ValueError):
-            word, drawing = ink.parse_line(line, recognized_only=recognized_only)
+            word, drawing = ndjson.parse_line(line, recognized_only=recognized_only)
             expected += [drawing.tobytes()] if word == "ant" else []
     assert sorted(records) == sorted(expected)
     assert done.used == {"training": len(expected)}
@@ -292,7 +292,7 @@ def test_recognized_only_leaves_out_what_the_game_did_not_recognise(tmp_path):
     assert category.used["training"] == 8
     assert category.skipped == {"not recognised by the game": 4}
     kept = [line for i, line in enumerate(lines) if i % 3 != 1]
-    expected = [("cat", ink.parse_line(line)[1].tobytes()) for line in kept]
+    expected = [("cat", ndjson.parse_line(line)[1].tobytes()) for line in kept]
     assert sorted(drawings_in(tmp_path / "out", "training")) == sorted(expected)
 
 

@@ -11,6 +11,7 @@ import ink
 import input_pipeline
 import model
 import model_dirs
+import ndjson
 
 tf1 = tf.compat.v1
 
@@ -47,7 +48,7 @@ def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
         for path in sorted((quickdraw_data / "quickdraw" / folder).glob("*.ndjson"))[::20]:
             with open(path, "rb") as file:
                 drawings += [
-                    ink.parse_document(line)["drawing"] for line in itertools.islice(file, 8)
+                    ndjson.parse_document(line)["drawing"] for line in itertools.islice(file, 8)
                 ]
     assert len(drawings) > 250
     for found, strokes in zip(in_graph_ink(drawings), drawings):
@@ -107,7 +108,7 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
     for i, record in enumerate(records):
         value = tf.train.Example.FromString(record).features.feature["ink"].float_list.value
         by_ink[np.array(value, np.float32).tobytes()] = i
-    drawings = [ink.parse_document(line)["drawing"] for line in trained.lines]
+    drawings = [ndjson.parse_document(line)["drawing"] for line in trained.lines]
     points = [ink.strokes_to_points(strokes) for strokes in drawings]
     served = run_signature(
         trained.export,

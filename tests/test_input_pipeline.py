@@ -8,6 +8,7 @@ from conftest import random_records, random_strokes, read_records, run_dataset, 
 
 import ink
 import input_pipeline
+import ndjson
 
 
 def decode(record: bytes) -> tuple[np.ndarray, int]:
@@ -266,7 +267,7 @@ def test_the_tutorials_records_read_as_the_ink_of_their_drawings(quickdraw_data)
     expected = sorted(
         (drawing.tobytes(), word)
         for path in (golden / "ndjson").glob("*.ndjson")
-        for word, drawing in map(ink.parse_line, path.read_bytes().splitlines())
+        for word, drawing in map(ndjson.parse_line, path.read_bytes().splitlines())
     )
     batches = run_dataset(
         input_pipeline.eval_input_fn(files, batch_size=16, num_classes=len(classes))

@@ -1,0 +1,218 @@
+"""Lines of ndjson in, words and ink out: one drawing a line, as the data set has them.
+
+A line is a JSON object with `word` and `drawing`; other fields are ignored, but for `recognized`
+where it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import orjson
+
+import ink
+import kernels
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# The reason for refusing a drawing that the game did not recognise.
+NOT_RECOGNIZED = "not recognised by the game"
+
+
+@dataclasses.dataclass(frozen=True)
+class ParsedLines:
+    """The usable drawings among some lines of ndjson, in the lines' order.
+
+    Attributes:
+      num_lines: how many lines there were, blank ones too.
+      words: the drawings' words.
+      ink: float32 [rows of all drawings, 3].
+      row_splits: int64 [drawings + 1]; drawing i is `ink[row_splits[i]:row_splits[i + 1]]`.
+      num_strokes: int64 [drawings], how many strokes each has.
+      line_numbers: int64 [drawings], the index of each one's line.
+      errors: for each line that holds no usable drawing its index and the reason.
+    """
+
+    num_lines: int
+    words: list[str]
+    ink: np.ndarray
+    row_splits: np.ndarray
+    num_strokes: np.ndarray
+    line_numbers: np.ndarray
+    errors: list[tuple[int, str]]
+
+    def select(self, wanted: np.ndarray) -> ParsedLines:
+        """Some of the drawings, by a bool a drawing; the errors stay."""
+        lengths = np.diff(self.row_splits)
+        return dataclasses.replace(
+            self,
+            words=list(itertools.compress(self.words, wanted)),
+            ink=self.ink[np.repeat(wanted, lengths)],
+            row_splits=np.cumsum([0, *lengths[wanted]]),
+            num_strokes=self.num_strokes[wanted],
+            line_numbers=self.line_numbers[wanted],
+        )
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields `(word, ink)` a drawing."""
+        for i, word in enumerate(self.words):
+            yield word, self.ink[self.row_splits[i] : self.row_splits[i + 1]]
+
+
+def parse_line(line: bytes | str, *, recognized_only: bool = False) -> tuple[str, np.ndarray]:
+    """Turns one line of ndjson into `(word, ink)`.
+
+    Args:
+      line: a JSON object with `word` and `drawing`; other fields are ignored. A raw drawing,
+        which has times, is simplified first.
+      recognized_only: whether to refuse drawings that the game did not recognise.
+
+    Returns:
+      The word, and the ink as float32 [points - 1, 3].
+
+    Raises:
+      ValueError: the line holds no usable drawing. The message is the reason alone, the
+        same for all lines that fail in the same way, so that reasons can be counted.
+    """
+    word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
+    return word, ink.drawing_to_ink(strokes)
+
+
+def parse_lines(text: bytes, *, recognized_only: bool = False) -> ParsedLines:
+    """Parses many lines at once; each gives what `parse_line` gives for it.
+
+    Lines as the published simplified drawings have them are read by compiled code, which stops
+    at every other line.
+
+    Args:
+      text: whole lines; the last newline may be missing.
+      recognized_only: whether to refuse drawings that the game did not recognise.
+    """
+    if not text.endswith(b"\n"):
+        text += b"\n"
+    codes = np.frombuffer(text, np.uint8)
+    scanned = (
+        np.empty((text.count(b"\n"), kernels.LINE_FIELDS), np.int64),
+        np.empty(len(text) // 2, np.float32),
+        np.empty(len(text) // 2, np.float32),
+        np.empty(len(text) // 9, np.int64),
+    )
+    parts, start = [], 0
+    while start < len(text):
+        num_plain, end = kernels.scan_lines(codes, start, *scanned)
+        parts.append(_plain_lines(text, num_plain, *scanned, recognized_only=recognized_only))
+        if end < len(text):
+            start, end = end, text.index(b"\n", end) + 1
+            parts.append(_any_line(text[start:end], recognized_only=recognized_only))
+        start = end
+    return parts[0] if len(parts) == 1 else _join(parts)
+
+
+def _plain_lines(
+    text: bytes,
+    num_lines: int,
+    lines: np.ndarray,
+    xs: np.ndarray,
+    ys: np.ndarray,
+    stroke_ends: np.ndarray,
+    *,
+    recognized_only: bool,
+) -> ParsedLines:
+    """What `kernels.scan_lines` has found; the arguments after the text are as it has them."""
+    lines = lines[:num_lines]
+    num_points, num_strokes = lines[:, kernels.POINTS], lines[:, kernels.STROKES].copy()
+    row_splits = np.cumsum([0, *(num_points - 1)])
+    rows = np.empty((row_splits[-1], 3), np.float32)
+    kernels.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)
+    words = lines[:, [kernels.WORD_START, kernels.WORD_END]].tolist()
+    parsed = ParsedLines(
+        num_lines=num_lines,
+        words=[text[start:end].decode() for start, end in words],
+        ink=rows,
+        row_splits=row_splits,
+        num_strokes=num_strokes,
+        line_numbers=np.arange(num_lines),
+        errors=[],
+    )
+    refused = lines[:, kernels.RECOGNIZED] == 0
+    if recognized_only and refused.any():
+        errors = [(number, NOT_RECOGNIZED) for number in np.flatnonzero(refused).tolist()]
+        parsed = dataclasses.replace(parsed.select(~refused), errors=errors)
+    return parsed
+
+
+def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
+    """What `parse_line` finds in a line."""
+    words, rows, num_strokes, errors = [], np.empty((0, 3), np.float32), [], []
+    try:
+        word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
+        rows = ink.drawing_to_ink(strokes)
+        words, num_strokes = [word], [len(strokes)]
+    except ValueError as error:
+        errors = [(0, str(error))]
+    return ParsedLines(
+        num_lines=1,
+        words=words,
+        ink=rows,
+        row_splits=np.array([0, len(rows)][: len(words) + 1]),
+        num_strokes=np.array(num_strokes, np.int64),
+        line_numbers=np.arange(len(words)),
+        errors=errors,
+    )
+
+
+def _join(parts: Sequence[ParsedLines]) -> ParsedLines:
+    """What consecutive lines gave, as of one text."""
+    lines = np.cumsum([0, *(part.num_lines for part in parts)]).tolist()
+    rows = np.cumsum([0, *(len(part.ink) for part in parts)]).tolist()
+    splits = [part.row_splits[1:] + row for part, row in zip(parts, rows)]
+    return ParsedLines(
+        num_lines=lines[-1],
+        words=[word for part in parts for word in part.words],
+        ink=np.concatenate([part.ink for part in parts]),
+        row_splits=np.concatenate([[0], *splits]),
+        num_strokes=np.concatenate([part.num_strokes for part in parts]),
+        line_numbers=np.concatenate([p.line_numbers + line for p, line in zip(parts, lines)]),
+        errors=[(n + line, why) for p, line in zip(parts, lines) for n, why in p.errors],
+    )
+
+
+def parse_document(line: bytes | str) -> dict:
+    """The JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
+
+    Raises:
+      ValueError: there is none; the message is the reason.
+    """
+    if isinstance(line, str):
+        line = line.encode("utf-8", "surrogatepass")
+    if line.startswith(_BYTE_ORDER_MARK):
+        line = line[len(_BYTE_ORDER_MARK) :]
+    if not line.strip():
+        raise ValueError("blank line")
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise ValueError("malformed JSON") from None
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    if "drawing" not in document:
+        raise ValueError("no drawing")
+    return document
+
+
+def _word_and_strokes(
+    line: bytes | str, *, recognized_only: bool
+) -> tuple[str, Sequence[ink.Stroke]]:
+    """The word and the strokes that a line holds, unchecked but for the word."""
+    document = parse_document(line)
+    word = document.get("word")
+    if not isinstance(word, str) or not word.strip():
+        raise ValueError("no word")
+    if "\n" in word or "\r" in word:
+        raise ValueError("a line break in the word")
+    if recognized_only and document.get("recognized") is False:
+        raise ValueError(NOT_RECOGNIZED)
+    return word, document["drawing"]
