@@ -39,7 +39,7 @@ INK_COLUMNS = 3
 
 # Batches a pool: on real drawings 32 leave 6% of the arithmetic of batches of 8 to padding and
 # 14% of batches of 64; more would gain little and make a batch more uniform.
-POOL_BATCHES = 32
+POOL_BATCHES = 128
 
 # Records a block: few enough that those of one block are spread over the batches of a pool.
 BLOCK_RECORDS = 16

@@ -13,7 +13,10 @@ gates (Gers et al., 2000):
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -28,16 +31,28 @@ FORGET_BIAS = 1.0
 Weights = tuple[tf.Tensor, tf.Tensor]
 
 
+def has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor has instructions that multiply bfloat16, as Linux says."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return bool(re.search(r"^flags\b.* (avx512_bf16|amx_bf16)\b", file.read(), re.M))
+    except OSError:
+        return False
+
+
 def choose_kernel(cell_type: str) -> str:
     """The kernel that a cell type means on this machine.
 
     Raises:
       ValueError: cuDNN is asked for where there is no GPU.
     """
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
     if cell_type == "auto":
-        return "cudnn_lstm" if has_gpu else "block_lstm"
-    if cell_type == "cudnn_lstm" and not has_gpu:
+        return "cudnn_lstm" if has_gpu() else "block_lstm"
+    if cell_type == "cudnn_lstm" and not has_gpu():
         raise ValueError(
             "cell_type=cudnn_lstm needs a GPU, and TensorFlow sees none here; block_lstm is the "
             "same network on a CPU, and auto chooses between them"
@@ -53,6 +68,7 @@ def bidirectional_lstm(
     *,
     cell_type: str,
     training: bool,
+    bfloat16: bool = False,
 ) -> tf.Tensor:
     """Both directions of a layer, from states of zeros.
 
@@ -63,6 +79,7 @@ def bidirectional_lstm(
       backward: weights of the one that reads from a sequence's own last step.
       cell_type: one of CELL_TYPES.
       training: whether gradients will be asked for.
+      bfloat16: whether block_lstm is to multiply in bfloat16; the others do as always.
 
     Returns:
       float32 [T, B, 2N], forward outputs first; past a sequence's length it is meaningless.
@@ -70,7 +87,10 @@ def bidirectional_lstm(
     kernel = choose_kernel(cell_type)
     if kernel == "cudnn_lstm":
         return _cudnn_lstm(inputs, lengths, forward, backward, training=training)
-    recurrence = {"lstm": step_by_step_lstm, "block_lstm": block_lstm}[kernel]
+    recurrence = step_by_step_lstm
+    if kernel == "block_lstm":
+        dtype = tf.bfloat16 if bfloat16 else tf.float32
+        recurrence = functools.partial(block_lstm, dtype=dtype)
 
     reverse = _reversal(lengths, num_steps=tf.shape(inputs)[0])
     outputs = recurrence(inputs, *forward), reverse(recurrence(reverse(inputs), *backward))
@@ -122,89 +142,155 @@ def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> 
     return tf.scan(step, inputs, initializer=(zeros, zeros))[1]
 
 
-# ---- All steps in one operation ----
+# ---- All steps in one operation, and products for all steps at once ----
 
 
-def block_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+class Steps(NamedTuple):
+    """What the steps of one direction computed, each float32 [T, B, N]; named as in BlockLSTM."""
+
+    i: tf.Tensor  # sigmoid of the input gate
+    cs: tf.Tensor  # c, the cell
+    f: tf.Tensor  # sigmoid of the forget gate, its 1.0 added
+    o: tf.Tensor  # sigmoid of the output gate
+    ci: tf.Tensor  # tanh(g)
+    co: tf.Tensor  # tanh(c)
+    h: tf.Tensor
+
+
+def block_lstm(
+    inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *, dtype: tf.DType = tf.float32
+) -> tf.Tensor:
     """What `step_by_step_lstm` computes, but for rounding, several times as fast.
 
     TensorFlow's BlockLSTM computes the outputs. Its own gradient adds up the kernel's gradient
     step by step, which takes most of the time; ours carries only the state's gradient from step
     to step, keeps the gates' gradients, and multiplies them out for all steps at once.
+
+    Args:
+      inputs, kernel, bias: as `step_by_step_lstm` takes them.
+      dtype: of the factors of all products. With bfloat16, which has float32's range and 8 bits
+        of precision, all else is float32 still.
     """
+
+    @tf.custom_gradient
+    def recurrence(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
+        compute = _block_steps if dtype == tf.float32 else _bfloat16_steps
+        steps = compute(inputs, kernel, bias)
+
+        def gradient(hidden_gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return _gradient(inputs, kernel, steps, hidden_gradient, dtype=dtype)
+
+        return steps.h, gradient
+
     # Variables must be read outside: custom gradients are of functions of tensors.
-    return _block_lstm(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
+    return recurrence(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
 
 
-@tf.custom_gradient
-def _block_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
+def _block_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps:
     num_nodes = bias.shape[0] // 4
     zeros = tf.zeros([tf.shape(inputs)[1], num_nodes])  # [B, N]
     no_peephole = tf.zeros([num_nodes])
-    block = tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
-        x=inputs,
-        cs_prev=zeros,
-        h_prev=zeros,
-        w=kernel,
-        wci=no_peephole,
-        wcf=no_peephole,
-        wco=no_peephole,
-        b=bias,
-        forget_bias=FORGET_BIAS,
-        cell_clip=-1.0,  # none
-        use_peephole=False,
+    return Steps(
+        *tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
+            x=inputs,
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=kernel,
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=bias,
+            forget_bias=FORGET_BIAS,
+            cell_clip=-1.0,  # none
+            use_peephole=False,
+        )
     )
 
-    def gradient(hidden_gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return _block_lstm_gradient(inputs, kernel, bias, block, hidden_gradient)
 
-    return block.h, gradient
+def _bfloat16_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps:
+    """As `_block_steps`, which knows float32 alone, with products of bfloat16."""
+    channels, num_nodes = inputs.shape[-1], bias.shape[0] // 4
+    num_steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
+    input_kernel, hidden_kernel = tf.split(
+        tf.cast(kernel, tf.bfloat16), [channels, num_nodes], axis=0
+    )
+    forget_bias = tf.repeat(tf.constant([0.0, 0.0, FORGET_BIAS, 0.0]), num_nodes)
+    rows = tf.cast(tf.reshape(inputs, [-1, channels]), tf.bfloat16)  # [T B, C]
+    of_inputs = tf.nn.bias_add(
+        tf.matmul(rows, input_kernel), tf.cast(bias + forget_bias, tf.bfloat16)
+    )
+    of_inputs = tf.reshape(of_inputs, [num_steps, batch, 4 * num_nodes])
+
+    def step(t, cell, hidden, arrays):
+        gates = _step(of_inputs, t) + tf.matmul(tf.cast(hidden, tf.bfloat16), hidden_kernel)
+        i, g, f, o = (tf.cast(gate, tf.float32) for gate in tf.split(gates, 4, axis=1))
+        i, g, f, o = tf.sigmoid(i), tf.tanh(g), tf.sigmoid(f), tf.sigmoid(o)
+        cell = f * cell + i * g
+        squashed = tf.tanh(cell)
+        hidden = o * squashed
+        values = Steps(i=i, cs=cell, f=f, o=o, ci=g, co=squashed, h=hidden)
+        return t + 1, cell, hidden, [a.write(t, value) for a, value in zip(arrays, values)]
+
+    zeros = tf.zeros([batch, num_nodes])
+    arrays = [
+        tf.TensorArray(tf.float32, num_steps, element_shape=[None, num_nodes])
+        for _ in Steps._fields
+    ]
+    *_, arrays = tf.while_loop(
+        lambda t, *_: t < num_steps, step, [0, zeros, zeros, arrays], parallel_iterations=2
+    )
+    return Steps(*(array.stack() for array in arrays))
 
 
-def _block_lstm_gradient(
-    inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, block, hidden_gradient: tf.Tensor
+def _gradient(
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    steps: Steps,
+    hidden_gradient: tf.Tensor,
+    *,
+    dtype: tf.DType,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Gradients by inputs, kernel and bias.
 
     Args:
       inputs: float32 [T, B, C].
       kernel: float32 [C + N, 4N].
-      bias: float32 [4N].
-      block: outputs of BlockLSTM, each float32 [T, B, N].
+      steps: what was computed of them.
       hidden_gradient: float32 [T, B, N].
+      dtype: of the factors of all products.
     """
-    num_steps, channels, num_nodes = tf.shape(inputs)[0], inputs.shape[-1], bias.shape[0] // 4
-    input_kernel, hidden_kernel = kernel[:channels], kernel[channels:]
+    num_steps, channels, num_nodes = tf.shape(inputs)[0], inputs.shape[-1], steps.h.shape[-1]
+    input_kernel, hidden_kernel = tf.split(tf.cast(kernel, dtype), [channels, num_nodes], axis=0)
     zeros = tf.zeros([tf.shape(inputs)[1], num_nodes])
     no_inputs = tf.zeros([tf.shape(inputs)[1], 0])
     no_peephole = tf.zeros([num_nodes])
+    no_kernel, no_bias = tf.zeros([num_nodes, 4 * num_nodes]), tf.zeros([4 * num_nodes])
 
     def previous(states: tf.Tensor) -> tf.Tensor:
-        return tf.concat([zeros[tf.newaxis], states[:-1]], axis=0)
+        return tf.concat([tf.zeros_like(states[:1]), states[:-1]], axis=0)
 
-    cs_before = previous(block.cs)
+    cs_before = previous(steps.cs)
 
     def step(t, cell_gradient, gates_gradient, all_gates_gradients):
-        begin = tf.reshape(t, [1])
-
-        def now(values: tf.Tensor) -> tf.Tensor:
-            """values[t], [B, N], which shares the memory of values, as a TensorArray would not."""
-            return tf.raw_ops.StridedSlice(
-                input=values, begin=begin, end=begin + 1, strides=[1], shrink_axis_mask=1
-            )
-
-        dh = now(hidden_gradient) + tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
-        cs_prev = now(cs_before)
+        of_gates = tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
+        dh = _step(hidden_gradient, t) + tf.cast(of_gates, tf.float32)
+        cs_prev = _step(cs_before, t)
         # Of a single step, without the products by the kernel. Without peepholes it does not
-        # look at the cell (cs), and of the inputs and the kernel only at the shapes.
+        # look at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
         cell = tf.raw_ops.LSTMBlockCellGrad(
-            x=no_inputs, cs_prev=cs_prev, h_prev=cs_prev, w=hidden_kernel, wci=no_peephole,
-            wcf=no_peephole, wco=no_peephole, b=bias, i=now(block.i), cs=cs_prev, f=now(block.f),
-            o=now(block.o), ci=now(block.ci), co=now(block.co), cs_grad=cell_gradient, h_grad=dh,
-            use_peephole=False,
+            x=no_inputs, cs_prev=cs_prev, h_prev=cs_prev, w=no_kernel, wci=no_peephole,
+            wcf=no_peephole, wco=no_peephole, b=no_bias, i=_step(steps.i, t), cs=cs_prev,
+            f=_step(steps.f, t), o=_step(steps.o, t), ci=_step(steps.ci, t),
+            co=_step(steps.co, t), cs_grad=cell_gradient, h_grad=dh, use_peephole=False,
         )  # fmt: skip
-        return t - 1, cell.cs_prev_grad, cell.dicfo, all_gates_gradients.write(t, cell.dicfo)
+        gates_gradient = tf.cast(cell.dicfo, dtype)
+        return (
+            t - 1,
+            cell.cs_prev_grad,
+            gates_gradient,
+            all_gates_gradients.write(t, gates_gradient),
+        )
 
     *_, all_gates_gradients = tf.while_loop(
         lambda t, *_: t >= 0,
@@ -212,18 +298,29 @@ def _block_lstm_gradient(
         [
             num_steps - 1,
             zeros,
-            tf.tile(zeros, [1, 4]),
-            tf.TensorArray(tf.float32, num_steps, element_shape=[None, 4 * num_nodes]),
+            tf.tile(tf.cast(zeros, dtype), [1, 4]),
+            tf.TensorArray(dtype, num_steps, element_shape=[None, 4 * num_nodes]),
         ],
         parallel_iterations=2,
     )
     gates_gradient = tf.reshape(all_gates_gradients.stack(), [-1, 4 * num_nodes])  # [T B, 4N]
-    seen = tf.reshape(tf.concat([inputs, previous(block.h)], axis=2), [-1, channels + num_nodes])
-    return (
+    seen = tf.concat([tf.cast(inputs, dtype), previous(tf.cast(steps.h, dtype))], axis=2)
+    seen = tf.reshape(seen, [-1, channels + num_nodes])
+    ones = tf.ones([1, tf.shape(gates_gradient)[0]], dtype)
+    gradients = (
         tf.reshape(tf.matmul(gates_gradient, input_kernel, transpose_b=True), tf.shape(inputs)),
         tf.matmul(seen, gates_gradient, transpose_a=True),
         # The sum over all rows, as a product: TensorFlow's sum takes several times as long.
-        tf.matmul(tf.ones([1, tf.shape(gates_gradient)[0]]), gates_gradient)[0],
+        tf.matmul(ones, gates_gradient)[0],
+    )
+    return tuple(tf.cast(gradient, tf.float32) for gradient in gradients)
+
+
+def _step(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+    """values[t], which shares the memory of values, as a TensorArray would not."""
+    begin = tf.reshape(t, [1])
+    return tf.raw_ops.StridedSlice(
+        input=values, begin=begin, end=begin + 1, strides=[1], shrink_axis_mask=1
     )
 
 

@@ -60,7 +60,7 @@ class HParams:
     warmup_steps: int = 200  # of cosine
     decay_steps: int = 0  # of cosine: the step at which the learning rate is zero
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
-    mixed_precision: bool = False  # half-precision products, on GPUs
+    mixed_precision: bool = False  # half-precision products: float16 on a GPU, else bfloat16
     accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
 
     def __post_init__(self):
@@ -205,6 +205,7 @@ def lstm_layers(
                 _lstm_weights("bw", inputs.shape[-1], params.num_nodes),
                 cell_type=params.cell_type,
                 training=training,
+                bfloat16=training and params.mixed_precision and not lstm.has_gpu(),
             )
     return inputs
 
@@ -466,7 +467,8 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
     with tf.name_scope("learning_rate_schedule"):
         learning_rate = scheduled_learning_rate(global_step, params=params)
     optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
-    if params.mixed_precision:
+    float16 = params.mixed_precision and lstm.has_gpu()
+    if float16:
         optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
     with tf.name_scope("backward"):
         gradients, variables = zip(*optimizer.compute_gradients(loss))
@@ -477,7 +479,7 @@ def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
         gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
     with tf.name_scope("clipping"):
         norm = tf.linalg.global_norm(gradients)
-        if not params.mixed_precision:  # which skips steps whose gradients leave half precision
+        if not float16:  # which skips steps whose gradients leave its range
             # A loss is seen to be NaN only one step after the variables are, when they may have
             # been saved.
             norm = tf.debugging.check_numerics(norm, NOT_FINITE)

@@ -8,12 +8,10 @@ best/                the checkpoint that did best in them
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -67,33 +65,6 @@ def describe(folder: str, *, params: model.HParams, classes: Sequence[str]) -> N
     input_pipeline.write_classes(classes_path + ".tmp", classes)
     tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
     write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
-
-
-@contextlib.contextmanager
-def locked(model_dir: str) -> Iterator[None]:
-    """Keeps other runs out of the folder, as long as it is on this machine's disks.
-
-    Raises:
-      ValueError: another run is in it.
-    """
-    if "://" in model_dir:
-        yield
-        return
-    os.makedirs(model_dir, exist_ok=True)
-    folder = os.open(model_dir, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{model_dir}: another run is training there; wait for it, or give another "
-                "--model_dir"
-            ) from None
-        except OSError:  # some network file systems have no locks
-            console.warn(f"{model_dir}: cannot be locked; make sure that no other run writes there")
-        yield
-    finally:
-        os.close(folder)
 
 
 def drop_broken_checkpoints(model_dir: str) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-# How long to wait for another conversion into the same folder.
+import locks
+
+# The workers of a conversion that was killed hold its lock a moment more.
 LOCK_SECONDS = 3.0
 
 STAGING_PREFIX = ".create_dataset-"
@@ -26,14 +26,13 @@ def staging_folder(output_path: str) -> Iterator[str]:
     Holds a lock, so that of two conversions into one folder the second refuses; the folder of
     one that was killed is removed by the next.
     """
-    tf.io.gfile.makedirs(output_path)
     if "://" in output_path:
+        tf.io.gfile.makedirs(output_path)
         with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX) as staging:
             yield staging
         return
-    lock = os.open(output_path, os.O_RDONLY)
-    try:
-        _lock(lock, output_path)
+    busy = "another conversion is writing there"
+    with locks.only_writer(output_path, busy=busy, patience_secs=LOCK_SECONDS):
         for left_over in glob.glob(os.path.join(glob.escape(output_path), STAGING_PREFIX + "*")):
             shutil.rmtree(left_over)
         staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=output_path)
@@ -41,20 +40,6 @@ def staging_folder(output_path: str) -> Iterator[str]:
             yield staging
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-    finally:
-        os.close(lock)
-
-
-def _lock(folder: int, output_path: str) -> None:
-    """Waits a little: the workers of a conversion that was killed hold its lock a moment more."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise ValueError(f"{output_path}: another conversion is writing there") from None
-            time.sleep(0.1)
 
 
 def publish(staging: str, output_path: str, *, splits: Sequence[str]) -> None:

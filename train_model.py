@@ -24,6 +24,7 @@ import distribution
 import exporting
 import hooks
 import input_pipeline
+import locks
 import lstm
 import model
 import model_dirs
@@ -92,7 +93,9 @@ _WARMUP_STEPS = flags.DEFINE_integer(
     "warmup_steps", _HPARAMS["warmup_steps"], "Of the cosine schedule.", lower_bound=0
 )
 _MIXED_PRECISION = flags.DEFINE_boolean(
-    "mixed_precision", _HPARAMS["mixed_precision"], "Half-precision products; needs a GPU."
+    "mixed_precision",
+    _HPARAMS["mixed_precision"],
+    "Half-precision products: float16 on a GPU; bfloat16 on a CPU that has AVX512_BF16 or AMX.",
 )
 _GRADIENT_CLIPPING_NORM = flags.DEFINE_float(
     "gradient_clipping_norm", _HPARAMS["gradient_clipping_norm"],
@@ -360,10 +363,24 @@ def hparams_from_flags(num_classes: int) -> model.HParams:
     if _LEARNING_RATE_SCHEDULE.value == "cosine":
         values["decay_steps"] = _STEPS.value
     params = model.HParams(num_classes=num_classes, **values)
-    lstm.choose_kernel(params.cell_type)
-    if params.mixed_precision and not tf.config.list_physical_devices("GPU"):
-        raise ValueError("--mixed_precision needs a GPU, and TensorFlow sees none here")
+    check_hardware(params)
     return params
+
+
+def check_hardware(params: model.HParams) -> None:
+    """Raises ValueError if this machine cannot train so."""
+    kernel = lstm.choose_kernel(params.cell_type)
+    if params.mixed_precision and not lstm.has_gpu():
+        if not lstm.cpu_has_bfloat16():
+            raise ValueError(
+                "--mixed_precision needs a GPU or a CPU that multiplies bfloat16 (AVX512_BF16 or "
+                "AMX), and there is neither here"
+            )
+        if kernel != "block_lstm":
+            raise ValueError(
+                f"--mixed_precision on a CPU is for block_lstm, not --cell_type={kernel}; leave "
+                "one of the two flags out"
+            )
 
 
 def run_from_flags() -> Run:
@@ -415,7 +432,10 @@ def main() -> int | None:
     print(f"Settings:   {', '.join(f'{name}={value}' for name, value in run.settings.items())}")
     if run.task.type != "ps":  # which ends when it is told to
         hooks.StopHook.install()
-    lock = model_dirs.locked(run.model_dir) if run.task.is_chief else contextlib.nullcontext()
+    lock = contextlib.nullcontext()
+    if run.task.is_chief:
+        busy = "another run is training there; wait for it, or give another --model_dir"
+        lock = locks.only_writer(run.model_dir, busy=busy)
     try:
         with lock, distribution.explained_errors(run.task):
             train(run)

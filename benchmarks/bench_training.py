@@ -25,6 +25,7 @@ from absl import flags  # noqa: E402
 
 import console  # noqa: E402  (before TensorFlow)
 import input_pipeline  # noqa: E402
+import lstm  # noqa: E402
 import model  # noqa: E402
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
@@ -33,13 +34,15 @@ _SECONDS = flags.DEFINE_float("seconds", 6.0, "Time for each setting and round."
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["8", "64", "256"], "Batch sizes.")
 
-# (cell type, batching): what the tutorial does, ours at every size.
-SETTINGS = (
+# (kernel, batching): what the tutorial does, ours at every size.
+SETTINGS = [
     ("lstm", "random"),
     ("lstm", "sorted"),
     ("block_lstm", "random"),
     ("block_lstm", "sorted"),
-)
+]
+# Where the processor has it.
+MIXED_PRECISION = ("block_lstm, bfloat16", "sorted")
 
 # The tutorial's million would take this machine's memory before the first step.
 SHUFFLE_RECORDS = 8192
@@ -75,10 +78,14 @@ def make_input_fn(batching: str, files: list[str], batch_size: int, num_classes:
 class TensorFlowTrainer:
     """A training step of ours in a session of its own."""
 
-    def __init__(self, cell_type: str, input_fn, num_classes: int):
+    def __init__(self, kernel: str, input_fn, num_classes: int):
         with tf.Graph().as_default() as graph:
             features, labels = tf1.data.make_one_shot_iterator(input_fn()).get_next()
-            params = model.HParams(num_classes=num_classes, cell_type=cell_type)
+            params = model.HParams(
+                num_classes=num_classes,
+                cell_type=kernel.split(",")[0],
+                mixed_precision=kernel == MIXED_PRECISION[0],
+            )
             spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
             self._fetches = [spec.train_op, tf.reduce_sum(features["shape"][:, 0])]
             self._session = tf1.Session(graph=graph)
@@ -169,11 +176,12 @@ def make_trainers(files: list[str], num_classes: int) -> dict[tuple, object]:
         import torch
     except ImportError:
         torch = None
+    settings = SETTINGS + [MIXED_PRECISION] * lstm.cpu_has_bfloat16()
     for batch_size in map(int, _BATCH_SIZES.value):
-        for cell_type, batching in SETTINGS:
+        for kernel, batching in settings:
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
-            key = (cell_type, batching, batch_size)
-            trainers[key] = TensorFlowTrainer(cell_type, input_fn, num_classes)
+            key = (kernel, batching, batch_size)
+            trainers[key] = TensorFlowTrainer(kernel, input_fn, num_classes)
         for batching in ("random", "sorted") if torch else ():
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
             batches = read_batches(input_fn, max(8, 2048 // batch_size))

@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from test_train_model import program_args
 import distribution
 import hooks
 import input_pipeline
+import locks
 import model_dirs
 
 CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
@@ -293,12 +295,22 @@ def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):
 
 
 def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
-    with model_dirs.locked(str(tmp_path / "m")):
+    with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
         done = run_program(*program_args(data, steps=1, model_dir=tmp_path / "m"))
     assert done.returncode == 1
     assert f"{tmp_path}/m: another run is training there" in done.stderr
-    with model_dirs.locked(str(tmp_path / "m")):
+    with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
         pass  # free again
+
+
+def test_a_folder_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, capsys):
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with locks.only_writer(str(tmp_path), busy="somebody is there"):
+        pass
+    assert "cannot be locked" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_gone_on_with(data, tmp_path, capsys):

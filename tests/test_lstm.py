@@ -21,14 +21,15 @@ def random_layer(rng, *, channels=7, num_nodes=4, lengths=(9, 1, 5, 9, 2)):
     return inputs, np.array(lengths, np.int64), weights
 
 
-def outputs_and_gradients(cell_type, inputs, lengths, weights, output_gradient):
+def outputs_and_gradients(cell_type, inputs, lengths, weights, output_gradient, *, bfloat16=False):
     """Outputs on the sequences' own steps, and gradients by inputs and all weights."""
     with tf.Graph().as_default(), tf1.Session() as session:
         x = tf.constant(inputs)
         (wf, bf), (wb, bb) = [tuple(map(tf.constant, pair)) for pair in weights]
         outputs = lstm.bidirectional_lstm(
-            x, tf.constant(lengths), (wf, bf), (wb, bb), cell_type=cell_type, training=True
-        )
+            x, tf.constant(lengths), (wf, bf), (wb, bb),
+            cell_type=cell_type, training=True, bfloat16=bfloat16,
+        )  # fmt: skip
         mask = tf.transpose(tf.sequence_mask(lengths, len(inputs), dtype=tf.float32))
         outputs *= mask[:, :, tf.newaxis]
         gradients = tf.gradients(outputs, [x, wf, bf, wb, bb], grad_ys=output_gradient)
@@ -46,6 +47,19 @@ def test_block_lstm_is_the_step_by_step_reference(lengths):
     for value, reference in zip(actual[1:], expected[1:]):
         scale = np.abs(reference).max()
         np.testing.assert_allclose(value, reference, rtol=1e-5, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("lengths", [(9, 1, 5, 9, 2), (1,), (30,) * 8])
+def test_bfloat16_products_cost_their_precision_and_no_more(lengths):
+    rng = np.random.default_rng(4)
+    layer = random_layer(rng, lengths=lengths)
+    output_gradient = rng.normal(size=(*layer[0].shape[:2], 8)).astype(np.float32)
+    expected = outputs_and_gradients("lstm", *layer, output_gradient)
+    actual = outputs_and_gradients("block_lstm", *layer, output_gradient, bfloat16=True)
+    for value, reference in zip(actual, expected):
+        assert value.dtype == np.float32
+        error = np.linalg.norm(value - reference) / np.linalg.norm(reference)
+        assert 2**-13 < error < 2**-6  # a bfloat16 number is within 2**-9 of what it stands for
 
 
 def test_gradient_of_block_lstm_is_that_of_differences():

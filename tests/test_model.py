@@ -211,13 +211,38 @@ def test_cosine_schedule_rises_and_falls_to_zero():
     np.testing.assert_allclose(rates, 0.5 * np.array(expected), atol=1e-6)
 
 
-def test_mixed_precision_trains_the_same_variables():
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_mixed_precision_trains_the_same_variables(has_gpu, monkeypatch):
+    monkeypatch.setattr(model.lstm, "has_gpu", lambda: has_gpu)
     features = ragged_features(np.random.default_rng(4), [5, 8])
-    before, after, _ = train_step(
-        features, [0, 2], dataclasses.replace(TINY, mixed_precision=True, learning_rate=0.01)
+    params = dataclasses.replace(
+        TINY, cell_type="block_lstm", mixed_precision=True, learning_rate=0.01
     )
+    before, after, _ = train_step(features, [0, 2], params)
     tf1.mixed_precision.disable_mixed_precision_graph_rewrite()
+    assert all(value.dtype in (np.float32, np.int64) for value in after.values())
     np.testing.assert_allclose(np.abs(before["dense/bias"] - after["dense/bias"]), 0.01, rtol=1e-3)
+
+
+def test_mixed_precision_is_for_training_alone():
+    features = ragged_features(np.random.default_rng(6), [5, 8])
+    mixed = dataclasses.replace(TINY, cell_type="block_lstm", mixed_precision=True)
+    np.testing.assert_array_equal(predict(features, mixed), predict(features, TINY))
+    assert (
+        loss_and_gradients(features, [0, 2], mixed)[0]
+        == (loss_and_gradients(features, [0, 2], TINY)[0])
+    )
+
+
+def test_steps_in_mixed_precision_are_nearly_those_in_single():
+    features = ragged_features(np.random.default_rng(7), [5, 8, 3])
+    params = dataclasses.replace(TINY, cell_type="block_lstm")
+    _, _, single = train_step(features, [0, 2, 1], params)
+    _, _, mixed = train_step(features, [0, 2, 1], dataclasses.replace(params, mixed_precision=True))
+    for name, value in single.items():
+        if "norm" in name:
+            assert mixed[name] == pytest.approx(value, rel=0.02)
+    assert mixed["global_norm/gradient_norm"] != single["global_norm/gradient_norm"]
 
 
 def test_gradients_are_clipped_by_their_global_norm():

@@ -20,8 +20,10 @@ from conftest import (
 from PIL import Image
 
 import input_pipeline
+import lstm
 import model
 import model_dirs
+import train_model
 
 
 def global_step(model_dir) -> int:
@@ -313,7 +315,7 @@ def test_verbosity_lets_tensorflow_speak(data, tmp_path):
         ({"batch_size": 0}, "batch_size"),
         ({"cell_type": "gru"}, "cell_type"),
         ({"cell_type": "cudnn_lstm"}, "needs a GPU, and TensorFlow sees none here; block_lstm"),
-        ({"mixed_precision": True}, "--mixed_precision needs a GPU"),
+        ({"mixed_precision": True, "cell_type": "lstm"}, "--mixed_precision "),
         ({"nonsense": 1}, "nonsense"),
     ],
 )
@@ -322,6 +324,19 @@ def test_program_refuses_without_a_traceback(data, tmp_path, flags, message):
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_mixed_precision_needs_hardware_for_it(monkeypatch):
+    mixed = model.HParams(num_classes=2, cell_type="block_lstm", mixed_precision=True)
+    monkeypatch.setattr(lstm, "cpu_has_bfloat16", lambda: True)
+    train_model.check_hardware(mixed)
+    with pytest.raises(ValueError, match="is for block_lstm, not --cell_type=lstm"):
+        train_model.check_hardware(dataclasses.replace(mixed, cell_type="lstm"))
+    monkeypatch.setattr(lstm, "cpu_has_bfloat16", lambda: False)
+    with pytest.raises(ValueError, match="needs a GPU or a CPU that multiplies bfloat16"):
+        train_model.check_hardware(mixed)
+    monkeypatch.setattr(lstm, "has_gpu", lambda: True)
+    train_model.check_hardware(mixed)
 
 
 def test_full_disk_ends_training_with_a_message(data, tmp_path):
