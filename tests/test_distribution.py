@@ -1,6 +1,5 @@
 import contextlib
 import dataclasses
-import errno
 import json
 import os
 import re
@@ -301,16 +300,6 @@ def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
     assert f"{tmp_path}/m: another run is training there" in done.stderr
     with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
         pass  # free again
-
-
-def test_a_folder_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, capsys):
-    def flock(descriptor, operation):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with locks.only_writer(str(tmp_path), busy="somebody is there"):
-        pass
-    assert "cannot be locked" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_gone_on_with(data, tmp_path, capsys):
