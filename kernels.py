@@ -23,6 +23,9 @@ _ZERO, _NINE = b"09"
 # Whole numbers below a million are float32 values, whatever the order of rounding.
 _MAX_DIGITS = 6
 
+# Of a number that nobody looks at; one beyond float64 would make the line malformed.
+_MAX_IGNORED_DIGITS = 18
+
 # What `scan_lines` writes of a line.
 WORD_START, WORD_END, RECOGNIZED, STROKES, POINTS = range(5)
 LINE_FIELDS = 5
@@ -43,10 +46,10 @@ def _compiled(function: Callable) -> Callable:
 def scan_lines(text, start, lines, xs, ys, stroke_ends):
     """Reads plain lines up to the first one that is not.
 
-    A plain line is an object whose members are strings, numbers without an exponent, true, false
-    or null, besides one `drawing` that is a list of `[xs, ys]`, of whole numbers below a million;
-    strings are ASCII without escapes, and `word`, `recognized` and `drawing` come once. Every
-    plain line is a usable drawing of two points or more, and an unusual line may well be one too.
+    A plain line is an object whose members are strings, whole numbers, true, false or null, besides
+    one `drawing` that is a list of `[xs, ys]`, of whole numbers from 0 to below a million; strings
+    are ASCII without escapes, and `word`, `recognized` and `drawing` come once. Every plain line is
+    a usable drawing of two points or more, and an unusual line may well be one too.
 
     Args:
       text: uint8 [bytes], ends with a newline.
@@ -187,7 +190,9 @@ def _scalar_end(text, i):
     while _ZERO <= text[i] <= _NINE:
         i += 1
     digits = i - first
-    return -1 if digits == 0 or (text[first] == _ZERO and digits > 1) else i
+    if digits == 0 or digits > _MAX_IGNORED_DIGITS or (text[first] == _ZERO and digits > 1):
+        return -1
+    return i
 
 
 @_compiled

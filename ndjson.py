@@ -51,7 +51,7 @@ class ParsedLines:
             self,
             words=list(itertools.compress(self.words, wanted)),
             ink=self.ink[np.repeat(wanted, lengths)],
-            row_splits=np.cumsum([0, *lengths[wanted]]),
+            row_splits=np.concatenate([[0], np.cumsum(lengths[wanted])]),
             num_strokes=self.num_strokes[wanted],
             line_numbers=self.line_numbers[wanted],
         )
@@ -103,7 +103,8 @@ def parse_lines(text: bytes, *, recognized_only: bool = False) -> ParsedLines:
     parts, start = [], 0
     while start < len(text):
         num_plain, end = kernels.scan_lines(codes, start, *scanned)
-        parts.append(_plain_lines(text, num_plain, *scanned, recognized_only=recognized_only))
+        if num_plain:
+            parts.append(_plain_lines(text, num_plain, *scanned, recognized_only=recognized_only))
         if end < len(text):
             start, end = end, text.index(b"\n", end) + 1
             parts.append(_any_line(text[start:end], recognized_only=recognized_only))
@@ -124,7 +125,7 @@ def _plain_lines(
     """What `kernels.scan_lines` has found; the arguments after the text are as it has them."""
     lines = lines[:num_lines]
     num_points, num_strokes = lines[:, kernels.POINTS], lines[:, kernels.STROKES].copy()
-    row_splits = np.cumsum([0, *(num_points - 1)])
+    row_splits = np.concatenate([[0], np.cumsum(num_points - 1)])
     rows = np.empty((row_splits[-1], 3), np.float32)
     kernels.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)
     words = lines[:, [kernels.WORD_START, kernels.WORD_END]].tolist()

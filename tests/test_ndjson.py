@@ -173,8 +173,14 @@ PIECES = st.sampled_from(
     [bytes([byte]) for byte in b'{}[],:"\\ \r\n\t-+.eE0159aw\x00\x1f\x7f\x80\xff']
     + [b"", b"00", b"1e2", b"-0", b"1234567", b"[[1],[2]]", b",[3]", b'"drawing":[],']
     + [b'"word":"dog",', b"true", b"false", b"null", b'"recognized":false,', "é".encode()]
+    + [b"9" * 19, b"9" * 400]
 )  # fmt: skip
 EDITS = st.lists(st.tuples(st.integers(0, len(PLAIN)), st.integers(0, 3), PIECES), max_size=3)
+
+
+def test_a_number_beyond_all_makes_a_line_malformed_wherever_it_stands():
+    for digits in (18, 19, 400):
+        check_against_parse_line(PLAIN.replace(b"-1", b"-" + b"9" * digits))
 
 
 @hypothesis.given(st.lists(EDITS, min_size=1, max_size=3), st.booleans())
