@@ -383,6 +383,16 @@ def check_hardware(params: model.HParams) -> None:
             )
 
 
+def describe_kernel(params: model.HParams) -> str:
+    """What computes the recurrence on this machine, and whether it could be faster."""
+    kernel = lstm.choose_kernel(params.cell_type)
+    if params.mixed_precision:
+        return f"{kernel}, products in {'float16' if lstm.has_gpu() else 'bfloat16'}"
+    if kernel == "block_lstm" and not lstm.has_gpu() and lstm.cpu_has_bfloat16():
+        return f"{kernel}; --mixed_precision is faster on this CPU"
+    return kernel
+
+
 def run_from_flags() -> Run:
     """The run that the flags describe.
 
@@ -430,6 +440,7 @@ def main() -> int | None:
         f"{len(run.classes)} classes"
     )
     print(f"Settings:   {', '.join(f'{name}={value}' for name, value in run.settings.items())}")
+    print(f"Kernel:     {describe_kernel(run.params)}")
     if run.task.type != "ps":  # which ends when it is told to
         hooks.StopHook.install()
     lock = contextlib.nullcontext()

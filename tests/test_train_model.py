@@ -330,13 +330,18 @@ def test_mixed_precision_needs_hardware_for_it(monkeypatch):
     mixed = model.HParams(num_classes=2, cell_type="block_lstm", mixed_precision=True)
     monkeypatch.setattr(lstm, "cpu_has_bfloat16", lambda: True)
     train_model.check_hardware(mixed)
+    assert train_model.describe_kernel(mixed) == "block_lstm, products in bfloat16"
+    single = dataclasses.replace(mixed, mixed_precision=False)
+    assert train_model.describe_kernel(single).endswith("--mixed_precision is faster on this CPU")
     with pytest.raises(ValueError, match="is for block_lstm, not --cell_type=lstm"):
         train_model.check_hardware(dataclasses.replace(mixed, cell_type="lstm"))
     monkeypatch.setattr(lstm, "cpu_has_bfloat16", lambda: False)
     with pytest.raises(ValueError, match="needs a GPU or a CPU that multiplies bfloat16"):
         train_model.check_hardware(mixed)
+    assert train_model.describe_kernel(single) == "block_lstm"
     monkeypatch.setattr(lstm, "has_gpu", lambda: True)
     train_model.check_hardware(mixed)
+    assert train_model.describe_kernel(mixed) == "block_lstm, products in float16"
 
 
 def test_full_disk_ends_training_with_a_message(data, tmp_path):
