@@ -362,9 +362,7 @@ def hparams_from_flags(num_classes: int) -> model.HParams:
     values = {name: flags.FLAGS[name].value for name in _HPARAMS if name in flags.FLAGS}
     if _LEARNING_RATE_SCHEDULE.value == "cosine":
         values["decay_steps"] = _STEPS.value
-    params = model.HParams(num_classes=num_classes, **values)
-    check_hardware(params)
-    return params
+    return model.HParams(num_classes=num_classes, **values)
 
 
 def check_hardware(params: model.HParams) -> None:
@@ -410,11 +408,14 @@ def run_from_flags() -> Run:
             )
     strategy = distribution.make_strategy(_DISTRIBUTION.value) if task.trains else None
     classes = input_pipeline.read_classes(_CLASSES_FILE.value)
+    params = hparams_from_flags(len(classes))
+    if task.trains:  # an evaluator or a parameter server may well be a smaller machine
+        check_hardware(params)
     return Run(
         training_files=input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data"),
         eval_files=input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data"),
         classes=classes,
-        params=hparams_from_flags(len(classes)),
+        params=params,
         model_dir=_MODEL_DIR.value or os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S")),
         steps=_STEPS.value,
         batch_size=_BATCH_SIZE.value,
@@ -440,7 +441,8 @@ def main() -> int | None:
         f"{len(run.classes)} classes"
     )
     print(f"Settings:   {', '.join(f'{name}={value}' for name, value in run.settings.items())}")
-    print(f"Kernel:     {describe_kernel(run.params)}")
+    if run.task.trains:
+        print(f"Kernel:     {describe_kernel(run.params)}")
     if run.task.type != "ps":  # which ends when it is told to
         hooks.StopHook.install()
     lock = contextlib.nullcontext()

@@ -327,3 +327,22 @@ def test_early_stopping_in_a_cluster_is_refused(data, tmp_path):
         environment={**config("chief", 0, {"chief": ["a:1"], "worker": ["b:1"]})},
     )  # fmt: skip
     assert done.returncode == 1 and "--early_stopping_evals works on one machine" in done.stderr
+
+
+def test_an_evaluator_need_not_be_able_to_train(data, tmp_path):
+    train(data, tmp_path / "m", steps=6)
+    flags = {
+        name: str(value).strip("()")
+        for name, value in dataclasses.asdict(TINY).items()
+        if name not in ("num_classes", "decay_steps")
+    }
+    flags.update(cell_type="lstm", mixed_precision=True, steps=6, model_dir=tmp_path / "m")
+    cluster = {"chief": ["a:1"], "worker": ["b:1"]}
+    arguments = program_args(data, distribution="multi_worker", **flags)
+    evaluator, worker = (
+        run_program(*arguments, environment=config(kind, 0, cluster))
+        for kind in ("evaluator", "worker")
+    )
+    assert evaluator.returncode == 0, evaluator.stderr
+    assert "has done 6 steps already" in evaluator.stdout
+    assert worker.returncode == 1 and "--mixed_precision" in worker.stderr
