@@ -153,6 +153,7 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
 def _first_word(path: str) -> str | None:
     with open_ndjson(path) as file:
         for line in file:
+            # As the workers parse, so that what they need is compiled once, before there are any.
             if words := ndjson.parse_lines(line).words:
                 return words[0]
     return None

@@ -54,7 +54,7 @@ def scan_lines(text, start, lines, xs, ys, stroke_ends):
     Args:
       text: uint8 [bytes], ends with a newline.
       start: where the first line starts.
-      lines: int64 [lines, LINE_FIELDS], to be written: where the word stands in the text, 1 unless
+      lines: int64 [lines, LINE_FIELDS], to be written: where the word stands in the text, 0 where
         the game did not recognise the drawing, how many strokes, and how many points.
       xs, ys: float32 [at least bytes / 2], to be written: the points of all lines.
       stroke_ends: int64 [at least bytes / 9], to be written: points of the line's drawing up to
@@ -66,62 +66,62 @@ def scan_lines(text, start, lines, xs, ys, stroke_ends):
     number = num_points = num_strokes = 0
     i = start
     while i < len(text):
-        end, points, strokes = _scan_line(
-            text, i, lines[number], xs[num_points:], ys[num_points:], stroke_ends[num_strokes:]
-        )
+        line = lines[number]
+        end = _scan_line(text, i, line, xs[num_points:], ys[num_points:], stroke_ends[num_strokes:])
         if end < 0:
             break
-        number, num_points, num_strokes = number + 1, num_points + points, num_strokes + strokes
         i = end
+        number += 1
+        num_points += line[POINTS]
+        num_strokes += line[STROKES]
     return number, i
 
 
 @_compiled
 def _scan_line(text, i, line, xs, ys, stroke_ends):
-    """Reads a line: where the next one starts, points, strokes; -1 first if it is not plain."""
-    no = (-1, 0, 0)
+    """Reads a line: where the next one starts; -1 if it is not plain."""
     points = strokes = 0
     line[WORD_END] = 0
     line[RECOGNIZED] = -1
     i = _skip_space(text, i)
     if text[i] != _OPEN_OBJECT:
-        return no
+        return -1
     while True:
         key = _skip_space(text, i + 1)
         key_end = _string_end(text, key)
         if key_end < 0:
-            return no
+            return -1
         i = _skip_space(text, key_end)
         if text[i] != _COLON:
-            return no
+            return -1
         i = _skip_space(text, i + 1)
         first = i
         if _is(text, key, key_end, b'"drawing"'):
             if points:
-                return no
+                return -1
             i, points, strokes = _scan_drawing(text, i, xs, ys, stroke_ends)
         else:
             i = _scalar_end(text, i)
         if i < 0:
-            return no
+            return -1
         if _is(text, key, key_end, b'"word"'):
             if line[WORD_END] or text[first] != _QUOTE or _is_blank(text, first + 1, i - 1):
-                return no
+                return -1
             line[WORD_START], line[WORD_END] = first + 1, i - 1
         if _is(text, key, key_end, b'"recognized"'):
             if line[RECOGNIZED] >= 0:
-                return no
+                return -1
             line[RECOGNIZED] = 0 if _is(text, first, i, b"false") else 1
         i = _skip_space(text, i)
         if text[i] != _COMMA:
             break
     if text[i] != _CLOSE_OBJECT:
-        return no
+        return -1
     i = _skip_space(text, i + 1)
     if text[i] != _NEWLINE or not line[WORD_END] or points < 2:
-        return no
+        return -1
     line[STROKES], line[POINTS] = strokes, points
-    return i + 1, points, strokes
+    return i + 1
 
 
 @_compiled

@@ -124,7 +124,8 @@ def _plain_lines(
 ) -> ParsedLines:
     """What `kernels.scan_lines` has found; the arguments after the text are as it has them."""
     lines = lines[:num_lines]
-    num_points, num_strokes = lines[:, kernels.POINTS], lines[:, kernels.STROKES].copy()
+    num_points = lines[:, kernels.POINTS]
+    num_strokes = lines[:, kernels.STROKES].copy()  # what is scanned next takes its place
     row_splits = np.concatenate([[0], np.cumsum(num_points - 1)])
     rows = np.empty((row_splits[-1], 3), np.float32)
     kernels.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)

@@ -99,14 +99,17 @@ def convert(ndjson_path: str, folder: str, count: int) -> int:
     return sum(category.used["training"] for category in categories)
 
 
-def write_copies(ndjson_path: str, folder: str, repeats: int) -> None:
-    """Every file with its lines several times over."""
-    for path in glob.glob(os.path.join(ndjson_path, "*.ndjson")):
+def write_copies(paths: list[str], folder: str, repeats: int) -> str:
+    """Writes every file with its lines several times over; returns the copies' folder."""
+    copies = os.path.join(folder, "ndjson")
+    os.mkdir(copies)
+    for path in paths:
         with open(path, "rb") as file:
             content = file.read()
-        with open(os.path.join(folder, os.path.basename(path)), "wb") as file:
+        with open(os.path.join(copies, os.path.basename(path)), "wb") as file:
             for _ in range(repeats):
                 file.write(content)
+    return copies
 
 
 def seconds(function, *args) -> float:
@@ -148,28 +151,25 @@ class PeakMemory:
             return 0
 
 
-def peak_memory(ndjson_path: str) -> tuple[int, int]:
-    """Converts millions of drawings; returns how many, and the bytes in use at most."""
+def peak_memory(paths: list[str], repeats: int) -> tuple[int, int]:
+    """Converts so many copies; returns the number of drawings, and the bytes in use at most."""
     with tempfile.TemporaryDirectory() as folder:
-        copies = os.path.join(folder, "ndjson")
-        os.mkdir(copies)
-        per_copy = sum(map(count_lines, glob.glob(os.path.join(ndjson_path, "*.ndjson"))))
-        write_copies(ndjson_path, copies, math.ceil(_MILLIONS.value * 1e6 / per_copy))
+        copies = write_copies(paths, folder, repeats)
         with PeakMemory() as memory:
             total = convert(copies, os.path.join(folder, "out"), 10**9)
     return total, memory.bytes
 
 
 def main() -> None:
+    originals = sorted(glob.glob(os.path.join(_NDJSON_PATH.value, "*.ndjson")))
+    lines = [count_lines(path) for path in originals]
     # First of all, before the baseline leaves memory behind.
-    millions, peak = peak_memory(_NDJSON_PATH.value)
+    millions, peak = peak_memory(originals, math.ceil(_MILLIONS.value * 1e6 / sum(lines)))
     rates = {"baseline": [], "ours": [], "parsing alone": []}
     with tempfile.TemporaryDirectory() as folder:
-        copies = os.path.join(folder, "ndjson")
-        os.mkdir(copies)
-        write_copies(_NDJSON_PATH.value, copies, _REPEATS.value)
+        copies = write_copies(originals, folder, _REPEATS.value)
         paths = sorted(glob.glob(os.path.join(copies, "*")))
-        count = min(_DRAWINGS.value, len(paths) * min(map(count_lines, paths)))
+        count = min(_DRAWINGS.value, len(paths) * min(lines) * _REPEATS.value)
         count -= count % len(paths)  # as many of each file
         for _ in range(_ROUNDS.value):
             rates["baseline"].append(count / seconds(baseline, paths, count, folder))

@@ -34,6 +34,13 @@ _SECONDS = flags.DEFINE_float("seconds", 6.0, "Time for each setting and round."
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["8", "64", "256"], "Batch sizes.")
 
+# The hyper-parameters of each kernel.
+KERNELS = {
+    "lstm": {"cell_type": "lstm"},
+    "block_lstm": {"cell_type": "block_lstm"},
+    "block_lstm, bfloat16": {"cell_type": "block_lstm", "mixed_precision": True},
+}
+
 # (kernel, batching): what the tutorial does, ours at every size.
 SETTINGS = [
     ("lstm", "random"),
@@ -41,8 +48,8 @@ SETTINGS = [
     ("block_lstm", "random"),
     ("block_lstm", "sorted"),
 ]
-# Where the processor has it.
-MIXED_PRECISION = ("block_lstm, bfloat16", "sorted")
+if lstm.cpu_has_bfloat16():
+    SETTINGS.append(("block_lstm, bfloat16", "sorted"))
 
 # The tutorial's million would take this machine's memory before the first step.
 SHUFFLE_RECORDS = 8192
@@ -81,11 +88,7 @@ class TensorFlowTrainer:
     def __init__(self, kernel: str, input_fn, num_classes: int):
         with tf.Graph().as_default() as graph:
             features, labels = tf1.data.make_one_shot_iterator(input_fn()).get_next()
-            params = model.HParams(
-                num_classes=num_classes,
-                cell_type=kernel.split(",")[0],
-                mixed_precision=kernel == MIXED_PRECISION[0],
-            )
+            params = model.HParams(num_classes=num_classes, **KERNELS[kernel])
             spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
             self._fetches = [spec.train_op, tf.reduce_sum(features["shape"][:, 0])]
             self._session = tf1.Session(graph=graph)
@@ -176,9 +179,8 @@ def make_trainers(files: list[str], num_classes: int) -> dict[tuple, object]:
         import torch
     except ImportError:
         torch = None
-    settings = SETTINGS + [MIXED_PRECISION] * lstm.cpu_has_bfloat16()
     for batch_size in map(int, _BATCH_SIZES.value):
-        for kernel, batching in settings:
+        for kernel, batching in SETTINGS:
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
             key = (kernel, batching, batch_size)
             trainers[key] = TensorFlowTrainer(kernel, input_fn, num_classes)
