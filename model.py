@@ -32,6 +32,7 @@ import math
 import tensorflow as tf
 
 import lstm
+import measures
 
 # x, y and pen-up.
 INK_CHANNELS = 3
@@ -278,7 +279,7 @@ def model_fn(
     Returns:
       PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B] and
         `embedding` float32 [B, 2N].
-      EVAL: over all drawings the mean cross entropy as `loss`, and `eval_metrics`.
+      EVAL: over all drawings the mean cross entropy as `loss`, and `measures.eval_metrics`.
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == tf.estimator.ModeKeys.TRAIN
@@ -299,127 +300,28 @@ def model_fn(
     with tf.name_scope("cross_entropy"):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
     with tf.name_scope("measures"):
-        measures = drawing_measures(
+        measured = measures.drawing_measures(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
         )
         num_points = tf.size(ink) // INK_CHANNELS
-        measures["padding_share"] = 1 - tf.reduce_sum(lengths) / tf.cast(num_points, tf.int64)
+        measured["padding_share"] = 1 - tf.reduce_sum(lengths) / tf.cast(num_points, tf.int64)
     _collect_outcome(ink, lengths, labels, predictions)
     if mode == tf.estimator.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
-        metrics = eval_metrics(measures, labels, num_points, num_classes=params.num_classes)
+        metrics = measures.eval_metrics(
+            measured, labels, num_points, num_classes=params.num_classes
+        )
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     loss = tf.reduce_mean(losses)
-    for name, values in measures.items():
+    for name, values in measured.items():
         tf.compat.v1.summary.scalar(name, tf.reduce_mean(values))
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op(loss, params=params))
 
 
-# ---- How good the guesses are ----
-
-
-def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """How many classes stand before the true one among the guesses, int64 [B]; 0 is right.
-
-    Of equally likely classes the first of the class list stands first, as with `tf.argmax` and
-    `tf.math.top_k`; logits that are not numbers stand before all others.
-
-    Args:
-      logits: float32 [B, K].
-      labels: int64 [B].
-    """
-    true = tf.gather(logits, labels, batch_dims=1)[:, tf.newaxis]  # [B, 1]
-    index = tf.range(tf.shape(logits, tf.int64)[1])[tf.newaxis]  # [1, K]
-    label = labels[:, tf.newaxis]  # [B, 1]
-    ahead = ((index < label) & ~(logits < true)) | ((index > label) & ~(logits <= true))  # [B, K]
-    return tf.reduce_sum(tf.cast(ahead, tf.int64), axis=1)
-
-
-def drawing_measures(
-    logits: tf.Tensor, probabilities: tf.Tensor, labels: tf.Tensor, *, accept_threshold: float
-) -> dict[str, tf.Tensor]:
-    """Measures of each drawing's guesses, float32 [B], whose means are the metrics.
-
-    Args:
-      logits: float32 [B, K].
-      probabilities: float32 [B, K].
-      labels: int64 [B].
-      accept_threshold: the game says a class aloud when its probability is above that.
-
-    Returns:
-      `accuracy`, `top_3_accuracy`, `top_5_accuracy`: 1 where the true class is among the first
-        1, 3, 5 guesses.
-      `map_3`: 1, 1/2, 1/3 where it is the first, second, third: the measure of the Kaggle
-        competition "Quick, Draw! Doodle Recognition Challenge".
-      `accepted`: 1 where the true class is said aloud, and
-      `falsely_accepted`: where another one is.
-    """
-    rank = true_rank(logits, labels)
-    said = probabilities > accept_threshold  # [B, K]
-    is_true = tf.one_hot(labels, tf.shape(logits)[1], on_value=True, off_value=False)  # [B, K]
-    measures = {
-        "accuracy": rank < 1,
-        "top_3_accuracy": rank < 3,
-        "top_5_accuracy": rank < 5,
-        "map_3": tf.cast(rank < 3, tf.float32) / tf.cast(rank + 1, tf.float32),
-        "accepted": tf.reduce_any(said & is_true, axis=1),
-        "falsely_accepted": tf.reduce_any(said & ~is_true, axis=1),
-    }
-    return {name: tf.cast(values, tf.float32) for name, values in measures.items()}
-
-
-def eval_metrics(
-    measures: dict[str, tf.Tensor], labels: tf.Tensor, num_points: tf.Tensor, *, num_classes: int
-) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
-    """Metrics over a whole evaluation, for Estimator: each with its update operation.
-
-    Args:
-      measures: of `drawing_measures`, and `padding_share`, float32 [], of the batch.
-      labels: int64 [B].
-      num_points: points of the batch, padding included.
-      num_classes: K.
-
-    Returns:
-      The measures' means; `mean_class_accuracy`, the mean of the accuracies of the classes that
-      occur; and `drawings`, how many were evaluated.
-    """
-    mean = tf.compat.v1.metrics.mean
-    metrics = {name: mean(values) for name, values in measures.items() if name != "padding_share"}
-    metrics["padding_share"] = mean(measures["padding_share"], weights=num_points)
-    metrics["drawings"] = _total(tf.size(labels), name="drawings")
-    correct = tf.cast(measures["accuracy"], tf.int64)
-    right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")
-    seen, add_seen = _total(
-        tf.math.unsorted_segment_sum(tf.ones_like(correct), labels, num_classes), "seen"
-    )  # [K]
-    occurring = tf.math.count_nonzero(seen, dtype=tf.float64)
-    accuracy = tf.reduce_sum(
-        tf.math.divide_no_nan(tf.cast(right, tf.float64), tf.cast(seen, tf.float64))
-    )
-    metrics["mean_class_accuracy"] = (
-        tf.cast(tf.math.divide_no_nan(accuracy, occurring), tf.float32),
-        tf.group(add_right, add_seen),
-    )
-    return metrics
-
-
-def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
-    """The sum of whole numbers over an evaluation, int64 of the value's shape, as a metric."""
-    total = tf.compat.v1.get_variable(
-        name,
-        value.shape,
-        tf.int64,
-        initializer=tf.compat.v1.zeros_initializer(),
-        trainable=False,
-        collections=[
-            tf.compat.v1.GraphKeys.LOCAL_VARIABLES,
-            tf.compat.v1.GraphKeys.METRIC_VARIABLES,
-        ],
-    )
-    return total.read_value(), total.assign_add(tf.cast(value, tf.int64))
+# ---- What others look at ----
 
 
 # What hooks may look at, of a batch in training and evaluation.

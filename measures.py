@@ -1,0 +1,109 @@
+"""How good guesses are: of each drawing, and over a whole evaluation.
+
+Shapes: B batch, K classes.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """How many classes stand before the true one among the guesses, int64 [B]; 0 is right.
+
+    Of equally likely classes the first of the class list stands first, as with `tf.argmax` and
+    `tf.math.top_k`; logits that are not numbers stand before all others.
+
+    Args:
+      logits: float32 [B, K].
+      labels: int64 [B].
+    """
+    true = tf.gather(logits, labels, batch_dims=1)[:, tf.newaxis]  # [B, 1]
+    index = tf.range(tf.shape(logits, tf.int64)[1])[tf.newaxis]  # [1, K]
+    label = labels[:, tf.newaxis]  # [B, 1]
+    ahead = ((index < label) & ~(logits < true)) | ((index > label) & ~(logits <= true))  # [B, K]
+    return tf.reduce_sum(tf.cast(ahead, tf.int64), axis=1)
+
+
+def drawing_measures(
+    logits: tf.Tensor, probabilities: tf.Tensor, labels: tf.Tensor, *, accept_threshold: float
+) -> dict[str, tf.Tensor]:
+    """Measures of each drawing's guesses, float32 [B], whose means are the metrics.
+
+    Args:
+      logits: float32 [B, K].
+      probabilities: float32 [B, K].
+      labels: int64 [B].
+      accept_threshold: the game says a class aloud when its probability is above that.
+
+    Returns:
+      `accuracy`, `top_3_accuracy`, `top_5_accuracy`: 1 where the true class is among the first
+        1, 3, 5 guesses.
+      `map_3`: 1, 1/2, 1/3 where it is the first, second, third: the measure of the Kaggle
+        competition "Quick, Draw! Doodle Recognition Challenge".
+      `accepted`: 1 where the true class is said aloud, and
+      `falsely_accepted`: where another one is.
+    """
+    rank = true_rank(logits, labels)
+    said = probabilities > accept_threshold  # [B, K]
+    is_true = tf.one_hot(labels, tf.shape(logits)[1], on_value=True, off_value=False)  # [B, K]
+    measures = {
+        "accuracy": rank < 1,
+        "top_3_accuracy": rank < 3,
+        "top_5_accuracy": rank < 5,
+        "map_3": tf.cast(rank < 3, tf.float32) / tf.cast(rank + 1, tf.float32),
+        "accepted": tf.reduce_any(said & is_true, axis=1),
+        "falsely_accepted": tf.reduce_any(said & ~is_true, axis=1),
+    }
+    return {name: tf.cast(values, tf.float32) for name, values in measures.items()}
+
+
+def eval_metrics(
+    measures: dict[str, tf.Tensor], labels: tf.Tensor, num_points: tf.Tensor, *, num_classes: int
+) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
+    """Metrics over a whole evaluation, for Estimator: each with its update operation.
+
+    Args:
+      measures: of `drawing_measures`, and `padding_share`, float32 [], of the batch.
+      labels: int64 [B].
+      num_points: points of the batch, padding included.
+      num_classes: K.
+
+    Returns:
+      The measures' means; `mean_class_accuracy`, the mean of the accuracies of the classes that
+      occur; and `drawings`, how many were evaluated.
+    """
+    mean = tf.compat.v1.metrics.mean
+    metrics = {name: mean(values) for name, values in measures.items() if name != "padding_share"}
+    metrics["padding_share"] = mean(measures["padding_share"], weights=num_points)
+    metrics["drawings"] = _total(tf.size(labels), name="drawings")
+    correct = tf.cast(measures["accuracy"], tf.int64)
+    right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")
+    seen, add_seen = _total(
+        tf.math.unsorted_segment_sum(tf.ones_like(correct), labels, num_classes), "seen"
+    )  # [K]
+    occurring = tf.math.count_nonzero(seen, dtype=tf.float64)
+    accuracy = tf.reduce_sum(
+        tf.math.divide_no_nan(tf.cast(right, tf.float64), tf.cast(seen, tf.float64))
+    )
+    metrics["mean_class_accuracy"] = (
+        tf.cast(tf.math.divide_no_nan(accuracy, occurring), tf.float32),
+        tf.group(add_right, add_seen),
+    )
+    return metrics
+
+
+def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
+    """The sum of whole numbers over an evaluation, int64 of the value's shape, as a metric."""
+    total = tf.compat.v1.get_variable(
+        name,
+        value.shape,
+        tf.int64,
+        initializer=tf.compat.v1.zeros_initializer(),
+        trainable=False,
+        collections=[
+            tf.compat.v1.GraphKeys.LOCAL_VARIABLES,
+            tf.compat.v1.GraphKeys.METRIC_VARIABLES,
+        ],
+    )
+    return total.read_value(), total.assign_add(tf.cast(value, tf.int64))
