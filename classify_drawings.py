@@ -18,14 +18,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import console  # isort: skip  (before TensorFlow)
+from common import console
+
 import numpy as np
 import orjson
 import tensorflow as tf
 from absl import flags
 
-import classifier
-import ndjson
+from drawings import ndjson
+from serving import classifier
 
 _MODEL = flags.DEFINE_string(
     "model", None, "Folder of an exported model, or --model_dir of train_model.py.", required=True

@@ -15,12 +15,13 @@ import os
 import time
 from collections.abc import Sequence
 
-import console  # isort: skip  (before TensorFlow)
+from common import console
+
 import tensorflow as tf
 from absl import flags
 
-import conversion
-import pictures
+from dataset import conversion
+from drawings import pictures
 
 _NDJSON_PATH = flags.DEFINE_string(
     "ndjson_path", None, "Folder of .ndjson or .ndjson.gz files, one category each.", required=True

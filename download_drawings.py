@@ -24,7 +24,8 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-import console  # isort: skip  (before TensorFlow)
+from common import console
+
 import orjson
 from absl import flags
 

@@ -13,16 +13,15 @@ import os
 import tempfile
 from collections.abc import Sequence
 
-import console  # isort: skip  (before TensorFlow)
+from common import console
+
 import tensorflow as tf
 from absl import flags
 
-import hooks
 import input_pipeline
 import model
-import model_dirs
-import outcomes
-import report
+from evaluation import outcomes, report
+from training import hooks, model_dirs
 
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir", None, "Folder of train_model.py, or an exported model's.",

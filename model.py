@@ -31,8 +31,7 @@ import math
 
 import tensorflow as tf
 
-import lstm
-import measures
+from network import lstm, measures
 
 # x, y and pen-up.
 INK_CHANNELS = 3

@@ -16,20 +16,17 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-import console  # isort: skip  (before TensorFlow)
+from common import console, locks
+
 import tensorflow as tf
 from absl import flags
 
-import distribution
-import exporting
-import hooks
 import input_pipeline
-import locks
-import lstm
 import model
-import model_dirs
-import outcomes
-import summaries
+from evaluation import outcomes
+from network import lstm
+from serving import exporting
+from training import distribution, hooks, model_dirs, summaries
 
 
 class _IntegersParser(flags.ArgumentParser):

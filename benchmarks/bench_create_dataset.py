@@ -17,19 +17,19 @@ import multiprocessing
 import os
 import random
 import statistics
-import sys
 import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import console  # isort: skip  # noqa: E402  (before TensorFlow)
-import numpy as np  # noqa: E402
-import orjson  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from absl import flags  # noqa: E402
+import project  # noqa: F401  (lets the next lines import)
+from common import console
 
-import conversion  # noqa: E402
+import numpy as np
+import orjson
+import tensorflow as tf
+from absl import flags
+
+from dataset import conversion
 
 _NDJSON_PATH = flags.DEFINE_string("ndjson_path", None, "Folder of real drawings.", required=True)
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")

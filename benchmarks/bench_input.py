@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import console  # isort: skip  # noqa: E402  (before TensorFlow)
-import tensorflow as tf  # noqa: E402
-import tutorial_input  # noqa: E402
-from absl import flags  # noqa: E402
+import project  # noqa: F401  (lets the next lines import)
+from common import console
 
-import input_pipeline  # noqa: E402
+import tensorflow as tf
+import tutorial_input
+from absl import flags
+
+import input_pipeline
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)

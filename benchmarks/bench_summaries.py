@@ -10,19 +10,16 @@ table count less there.
 
 from __future__ import annotations
 
-import pathlib
-import sys
 import time
 from collections.abc import Callable
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import project  # noqa: F401  (lets the next lines import)
+from common import console
 
-import console  # isort: skip  (before TensorFlow)
 import tensorflow as tf
 
-import hooks
-import summaries
 import train_model
+from training import hooks, summaries
 
 
 def timed(function: Callable, spent: list[float]) -> Callable:

@@ -14,19 +14,19 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-import tutorial_input  # noqa: E402
-from absl import flags  # noqa: E402
+import project  # noqa: F401  (lets the next lines import)
+from common import console
 
-import console  # noqa: E402  (before TensorFlow)
-import input_pipeline  # noqa: E402
-import lstm  # noqa: E402
-import model  # noqa: E402
+import numpy as np
+import tensorflow as tf
+import tutorial_input
+from absl import flags
+
+import input_pipeline
+import model
+from network import lstm
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
+
+import project  # noqa: F401  (lets the next lines import)
 
 import numpy as np
 from absl import app, flags
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import ink  # noqa: E402
+from drawings import ink
 
 _OUTPUT_PATH = flags.DEFINE_string("output_path", None, "Folder for the files.", required=True)
 _DRAWINGS = flags.DEFINE_integer("drawings_per_class", 600, "Lines a file.", lower_bound=1)

@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import run_program, start_program
+from helpers import run_program, start_program
 
-import classifier
-import ndjson
+from drawings import ndjson
+from serving import classifier
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import (
+from helpers import (
+    decode,
     ndjson_line,
     random_strokes,
     read_records,
@@ -23,12 +24,10 @@ from conftest import (
 )
 from hypothesis import strategies as st
 from PIL import Image
-from test_input_pipeline import decode
 
-import conversion
 import create_dataset
-import ndjson
-import staging
+from dataset import conversion, staging
+from drawings import ndjson
 
 SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
 

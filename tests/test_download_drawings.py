@@ -7,7 +7,7 @@ import signal
 import threading
 
 import pytest
-from conftest import run_program, start_program
+from helpers import run_program, start_program
 
 import download_drawings
 

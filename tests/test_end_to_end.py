@@ -2,11 +2,11 @@
 
 import json
 
-from conftest import run_program, train
+from helpers import run_program, train
 
-import conversion
 import input_pipeline
 import model
+from dataset import conversion
 
 
 def make_doodles(folder, count: int) -> None:

@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import run_program
+from helpers import run_program
 
 import evaluate_model
 import input_pipeline
-import model_dirs
+from training import model_dirs
 
 
 def evaluate(trained, **changes):

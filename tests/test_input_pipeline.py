@@ -4,19 +4,10 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import random_records, random_strokes, read_records, run_dataset, write_records
+from helpers import decode, random_records, random_strokes, read_records, run_dataset, write_records
 
-import ink
 import input_pipeline
-import ndjson
-
-
-def decode(record: bytes) -> tuple[np.ndarray, int]:
-    """Reads a record through protobuf's own code."""
-    feature = tf.train.Example.FromString(record).features.feature
-    shape = list(feature["shape"].int64_list.value)
-    values = np.array(feature["ink"].float_list.value, np.float32)
-    return values.reshape(shape), feature["class_index"].int64_list.value[0]
+from drawings import ink, ndjson
 
 
 def drawings_of(batches) -> list[tuple[bytes, int]]:

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import (
+from helpers import (
     CLASSES,
     TINY,
     random_records,
@@ -15,15 +15,16 @@ from conftest import (
     run_program,
     start_program,
     train,
+    train_model_args,
     write_records,
 )
 from PIL import Image
 
 import input_pipeline
-import lstm
 import model
-import model_dirs
 import train_model
+from network import lstm
+from training import model_dirs
 
 
 def global_step(model_dir) -> int:
@@ -273,20 +274,11 @@ def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
 # ---- As a user runs it ----
 
 
-def program_args(data, **flags) -> list[str]:
-    defaults = {
-        "training_data": f"{data}/training.tfrecord-?????-of-?????",
-        "eval_data": f"{data}/eval.tfrecord-?????-of-?????",
-        "classes_file": f"{data}/training.tfrecord.classes",
-    }
-    return ["train_model.py", *(f"--{k}={v}" for k, v in {**defaults, **flags}.items())]
-
-
 SMALL = {"num_layers": 1, "num_nodes": 4, "num_conv": "[4, 5]", "conv_len": "3,3"}
 
 
 def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
-    done = run_program(*program_args(data, **SMALL, steps=3), cwd=tmp_path)
+    done = run_program(*train_model_args(data, **SMALL, steps=3), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     model_dir = re.search(r"Model: +(\S+)", done.stdout)[1]
     assert global_step(tmp_path / model_dir) == 3
@@ -301,7 +293,7 @@ def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
 
 
 def test_verbosity_lets_tensorflow_speak(data, tmp_path):
-    done = run_program(*program_args(data, **SMALL, steps=1, verbosity=0), cwd=tmp_path)
+    done = run_program(*train_model_args(data, **SMALL, steps=1, verbosity=0), cwd=tmp_path)
     assert "Saving checkpoints for 0 into" in done.stderr
 
 
@@ -320,7 +312,7 @@ def test_verbosity_lets_tensorflow_speak(data, tmp_path):
     ],
 )
 def test_program_refuses_without_a_traceback(data, tmp_path, flags, message):
-    done = run_program(*program_args(data, **{**SMALL, **flags}), cwd=tmp_path)
+    done = run_program(*train_model_args(data, **{**SMALL, **flags}), cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
@@ -350,7 +342,7 @@ def test_full_disk_ends_training_with_a_message(data, tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    args = program_args(data, **SMALL, steps=3, model_dir=tmp_path / "m")
+    args = train_model_args(data, **SMALL, steps=3, model_dir=tmp_path / "m")
     done = run_program(*args, preexec_fn=limit)
     assert done.returncode == 1
     assert "File too large" in done.stderr and "Traceback" not in done.stderr
@@ -366,7 +358,9 @@ def wait_for_line(process, text: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_training_goes_on(data, tmp_path, number):
     flags = {**SMALL, "model_dir": tmp_path / "m", "save_checkpoints_steps": 20}
-    process = start_program(*program_args(data, **flags, steps=1000000, eval_throttle_secs=10000))
+    process = start_program(
+        *train_model_args(data, **flags, steps=1000000, eval_throttle_secs=10000)
+    )
     wait_for_line(process, "step 1/")
     os.kill(process.pid, number)
     output = process.communicate(timeout=60)[0]
@@ -379,6 +373,6 @@ def test_stopped_training_goes_on(data, tmp_path, number):
         assert process.returncode == 128 + number
         assert stopped_at >= 1
         assert f"--model_dir={tmp_path}/m goes on from here" in output
-    done = run_program(*program_args(data, **flags, steps=stopped_at + 2))
+    done = run_program(*train_model_args(data, **flags, steps=stopped_at + 2))
     assert done.returncode == 0, done.stderr
     assert global_step(tmp_path / "m") == stopped_at + 2

@@ -1,9 +1,9 @@
 import errno
 import multiprocessing
 
-import pytest
+from common import locks
 
-import locks
+import pytest
 
 
 def hold(folder, held, let_go):

@@ -22,15 +22,14 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
+from common import console
+
 import numpy as np
 import tensorflow as tf
 
-import console
 import input_pipeline
-import kernels
-import ndjson
-import staging
-import workers
+from dataset import staging, workers
+from drawings import kernels, ndjson
 
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")

@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 import model
-import outcomes
-import pictures
+from drawings import pictures
+from evaluation import outcomes
 
 # Drawings a picture, four of them side by side: so their words can be read at the width that
 # TensorBoard gives a picture. And the training steps from one picture of them to the next.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-import ink as ink_module
+from drawings import ink as ink_module
 
 # Pixels of a drawing's box on a sheet, of the space around it, and of the line of text under it.
 CELL_SIZE = 88

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 
-import console
+from common import console
 
 
 @contextlib.contextmanager

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
-import ink
-import report
-from outcomes import Outcomes
+from drawings import ink
+from evaluation import report
+from evaluation.outcomes import Outcomes
 
 CLASSES = ["a & b", "<c>", "d"]
 DRAWING = ink.strokes_to_ink([[[0, 3, 9], [0, 5, 1]], [[4, 4], [0, 9]]])

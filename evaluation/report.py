@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-import model_dirs
-import pictures
-from outcomes import Outcomes
+from drawings import pictures
+from evaluation.outcomes import Outcomes
+from training import model_dirs
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "classes.csv", "report.html"
 

@@ -3,12 +3,10 @@ import json
 import hypothesis
 import numpy as np
 import pytest
-from conftest import ndjson_line, random_strokes
+from helpers import STROKES, ndjson_line, random_strokes
 from hypothesis import strategies as st
-from test_ink import STROKES
 
-import ink
-import ndjson
+from drawings import ink, ndjson
 
 
 def test_parse_line_takes_extra_fields_byte_order_mark_crlf_and_any_script():

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-import ink
+from drawings import ink
 
 # Drawings the network takes at once; of those given together, the ones of about one length.
 BATCH_SIZE = 64

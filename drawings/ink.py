@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import kernels
+from drawings import kernels
 
 _NUMBER_TYPES = frozenset((int, float))
 

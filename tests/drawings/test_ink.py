@@ -3,10 +3,9 @@ import json
 import hypothesis
 import numpy as np
 import pytest
-from conftest import random_strokes
-from hypothesis import strategies as st
+from helpers import STROKES, random_strokes
 
-import ink
+from drawings import ink
 
 
 def reference_ink(strokes) -> np.ndarray:
@@ -49,18 +48,6 @@ def test_an_axis_without_extent_is_only_shifted():
 def test_raw_strokes_times_are_ignored():
     raw = [[[0.5, 1.5, 3.5], [0.0, 1.0, 2.0], [0, 17, 33]]]
     np.testing.assert_array_equal(ink.strokes_to_ink(raw), reference_ink(raw))
-
-
-COORDINATES = st.lists(st.integers(-1000, 1000) | st.floats(-1e6, 1e6), min_size=1, max_size=6)
-STROKES = st.lists(
-    COORDINATES.flatmap(
-        lambda xs: st.tuples(
-            st.just(xs), st.lists(st.integers(0, 255), min_size=len(xs), max_size=len(xs))
-        ).map(list)
-    ),
-    min_size=1,
-    max_size=4,
-)
 
 
 @hypothesis.given(STROKES)

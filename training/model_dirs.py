@@ -13,9 +13,10 @@ import json
 import os
 from collections.abc import Sequence
 
+from common import console
+
 import tensorflow as tf
 
-import console
 import input_pipeline
 import model
 

@@ -1,7 +1,6 @@
 import numpy as np
 
-import ink
-import pictures
+from drawings import ink, pictures
 
 
 def test_strokes_are_drawn_where_they_are():

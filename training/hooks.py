@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Sequence
 
+from common import console
+
 import tensorflow as tf
 
-import console
-import distribution
-import model_dirs
-import outcomes
-import summaries
+from evaluation import outcomes
+from training import distribution, model_dirs, summaries
 
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-import classifier
 import input_pipeline
 import model
-import model_dirs
+from serving import classifier
+from training import model_dirs
 
 # Guesses a drawing.
 TOP_K = 5

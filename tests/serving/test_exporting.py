@@ -3,15 +3,13 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import random_strokes, read_records
+from helpers import random_strokes, read_records
 
-import classifier
-import exporting
-import ink
 import input_pipeline
 import model
-import model_dirs
-import ndjson
+from drawings import ink, ndjson
+from serving import classifier, exporting
+from training import model_dirs
 
 tf1 = tf.compat.v1
 

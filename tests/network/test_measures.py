@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import measures
+from network import measures
 
 tf1 = tf.compat.v1
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 
+from common import locks
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import (
+from helpers import (
     ROOT,
     TINY,
     random_records,
@@ -20,15 +22,14 @@ from conftest import (
     run_program,
     start_program,
     train,
+    train_model_args,
     write_records,
 )
-from test_train_model import program_args
 
-import distribution
-import hooks
 import input_pipeline
-import locks
-import model_dirs
+from training import distribution, hooks, model_dirs
+
+CLUSTER_TASK = str(ROOT / "tests/training/cluster_task.py")
 
 CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
 
@@ -120,7 +121,7 @@ def test_parts_of_an_epoch_are_the_training_set_each_drawing_once(tmp_path, num_
 
 
 def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]:
-    """Runs tests/cluster_task.py as each task of a cluster; what the processes say, by task."""
+    """Runs cluster_task.py as each task of a cluster; what the processes say, by task."""
     with contextlib.ExitStack() as stack:
         sockets = {
             name: [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -137,7 +138,7 @@ def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]
         for name, group in hosts.items():
             for index in range(len(group)):
                 processes[f"{name} {index}"] = subprocess.Popen(
-                    [sys.executable, str(ROOT / "tests/cluster_task.py"), kind, *arguments],
+                    [sys.executable, CLUSTER_TASK, kind, *arguments],
                     env={**os.environ, **config(name, index, hosts)},
                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 )  # fmt: skip
@@ -168,7 +169,7 @@ def two_files(tmp_path):
 
 def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files):
     alone = subprocess.run(
-        [sys.executable, str(ROOT / "tests/cluster_task.py"), "none", "64", "12",
+        [sys.executable, CLUSTER_TASK, "none", "64", "12",
          str(tmp_path / "one"), *two_files],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
@@ -241,7 +242,7 @@ def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
             own = f"127.0.0.1:{free.getsockname()[1]}"
         environment = config("chief", 0, {"chief": [own], "worker": [host]})
         done = run_program(
-            *program_args(data, num_layers=1, num_nodes=4, num_conv=4, conv_len=3, steps=3,
+            *train_model_args(data, num_layers=1, num_nodes=4, num_conv=4, conv_len=3, steps=3,
                           model_dir=tmp_path / "m", distribution="multi_worker",
                           cluster_timeout_secs=5),
             environment=environment,
@@ -251,7 +252,7 @@ def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
 
 
 def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
-    program, *flags = program_args(
+    program, *flags = train_model_args(
         data, num_layers=1, num_nodes=4, num_conv=4, conv_len=3, steps=300, batch_size=4,
         model_dir=tmp_path / "m", save_checkpoints_steps=50, eval_throttle_secs=0,
     )  # fmt: skip
@@ -295,7 +296,7 @@ def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):
 
 def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
     with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
-        done = run_program(*program_args(data, steps=1, model_dir=tmp_path / "m"))
+        done = run_program(*train_model_args(data, steps=1, model_dir=tmp_path / "m"))
     assert done.returncode == 1
     assert f"{tmp_path}/m: another run is training there" in done.stderr
     with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
@@ -322,7 +323,7 @@ def test_a_folder_of_broken_checkpoints_is_begun_anew(data, tmp_path):
 
 def test_early_stopping_in_a_cluster_is_refused(data, tmp_path):
     done = run_program(
-        *program_args(data, distribution="multi_worker", early_stopping_evals=3,
+        *train_model_args(data, distribution="multi_worker", early_stopping_evals=3,
                       model_dir=tmp_path / "m"),
         environment={**config("chief", 0, {"chief": ["a:1"], "worker": ["b:1"]})},
     )  # fmt: skip
@@ -338,7 +339,7 @@ def test_an_evaluator_need_not_be_able_to_train(data, tmp_path):
     }
     flags.update(cell_type="lstm", mixed_precision=True, steps=6, model_dir=tmp_path / "m")
     cluster = {"chief": ["a:1"], "worker": ["b:1"]}
-    arguments = program_args(data, distribution="multi_worker", **flags)
+    arguments = train_model_args(data, distribution="multi_worker", **flags)
     evaluator, worker = (
         run_program(*arguments, environment=config(kind, 0, cluster))
         for kind in ("evaluator", "worker")

@@ -9,9 +9,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
+from common import locks
 
-import locks
+import tensorflow as tf
 
 # The workers of a conversion that was killed hold its lock a moment more.
 LOCK_SECONDS = 3.0

@@ -1,22 +1,22 @@
 """One process of a cluster in the tests: trains with batches that are a whole epoch of its part,
 and prints the loss of each step to the last digit.
 
-    python tests/cluster_task.py DISTRIBUTION BATCH_SIZE STEPS MODEL_DIR CLASSES FILE...
+    python tests/training/cluster_task.py DISTRIBUTION BATCH_SIZE STEPS MODEL_DIR CLASSES FILE...
 """
 
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
 
-import console  # isort: skip  # noqa: F401  (before TensorFlow)
+from common import console  # noqa: F401  (quiets TensorFlow)
+
 import tensorflow as tf
 
-import distribution
-import hooks
 import input_pipeline
 import model
 import train_model
+from training import distribution, hooks
 
 
 class PreciseProgress(hooks.ProgressHook):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from keras.src.layers.rnn import gru_lstm_utils
 
-import lstm
+from network import lstm
 
 tf1 = tf.compat.v1
 

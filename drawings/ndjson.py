@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import orjson
 
-import ink
-import kernels
+from drawings import ink, kernels
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

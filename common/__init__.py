@@ -1,0 +1,1 @@
+"""What knows nothing of drawings: the terminal, files, locks."""

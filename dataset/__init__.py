@@ -1,0 +1,1 @@
+"""From ndjson files to records on disk: what a record is, and the conversion."""

@@ -1,0 +1,1 @@
+"""What an evaluation sees, drawing by drawing, and the report of it."""

@@ -1,0 +1,174 @@
+"""What the tests share: drawings made up on the spot, records of them, and programs run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import strategies as st
+
+import input_pipeline
+import model
+import train_model
+from drawings import ink
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def random_strokes(rng: np.random.Generator, *, max_strokes: int = 5) -> list[list[list[int]]]:
+    """Strokes of 2 to 12 points each with whole coordinates from 0 to 255."""
+    lengths = rng.integers(2, 13, rng.integers(1, max_strokes + 1))
+    return [rng.integers(0, 256, (2, length)).tolist() for length in lengths]
+
+
+def ndjson_line(word: str, strokes, **fields) -> bytes:
+    return json.dumps({"word": word, "drawing": strokes, **fields}).encode() + b"\n"
+
+
+def write_ndjson(folder: pathlib.Path, word: str, count: int, *, seed: int = 0) -> pathlib.Path:
+    """A file of `count` usable drawings of a word."""
+    rng = np.random.default_rng([seed, *word.encode()])
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{word}.ndjson"
+    path.write_bytes(b"".join(ndjson_line(word, random_strokes(rng)) for _ in range(count)))
+    return path
+
+
+def write_records(path: pathlib.Path, records: list[bytes]) -> str:
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in records:
+            writer.write(record)
+    return str(path)
+
+
+def read_records(path) -> list[bytes]:
+    return list(input_pipeline.read_records(str(path)))
+
+
+def random_records(count: int, *, num_classes: int = 3, seed: int = 0) -> list[bytes]:
+    """Records of random ink of 1 to 59 rows."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for _ in range(count):
+        drawing = ink.strokes_to_ink(random_strokes(rng))
+        records.append(
+            input_pipeline.encode_record(drawing.tobytes(), int(rng.integers(num_classes)))
+        )
+    return records
+
+
+def run_dataset(dataset_fn) -> list:
+    """All elements of the dataset that a function makes, as NumPy arrays."""
+    elements = []
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        element = tf.compat.v1.data.make_one_shot_iterator(dataset_fn()).get_next()
+        while True:
+            try:
+                elements.append(session.run(element))
+            except tf.errors.OutOfRangeError:
+                return elements
+
+
+def _program(args) -> dict:
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, str(ROOT / args[0]), *map(str, args[1:])]
+    return {"args": command, "env": environment, "text": True}
+
+
+def run_program(*args, environment=None, **options) -> subprocess.CompletedProcess:
+    """Runs one of the project's programs; its output is text."""
+    options = {**_program(args), **options}
+    options["env"] = {**options["env"], **(environment or {})}
+    return subprocess.run(**options, capture_output=True, timeout=300)
+
+
+def start_program(*args, stdin_pipe: bool = False) -> subprocess.Popen:
+    """Starts one, with both outputs in one pipe, to be sent signals."""
+    return subprocess.Popen(
+        **_program(args),
+        stdin=subprocess.PIPE if stdin_pipe else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # Where the tests run in the background, Ctrl-C may be switched off for their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+# Strokes of whole and other coordinates.
+COORDINATES = st.lists(st.integers(-1000, 1000) | st.floats(-1e6, 1e6), min_size=1, max_size=6)
+STROKES = st.lists(
+    COORDINATES.flatmap(
+        lambda xs: st.tuples(
+            st.just(xs), st.lists(st.integers(0, 255), min_size=len(xs), max_size=len(xs))
+        ).map(list)
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+CLASSES = ["ant", "bee", "cat"]
+TINY = model.HParams(
+    num_classes=3, num_layers=1, num_nodes=4, num_conv=(4,), conv_len=(3,), learning_rate=0.01
+)
+
+
+def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
+    """Trains on the records in a folder; `changes` are fields of `train_model.Run`."""
+    arguments = {
+        "training_files": sorted(map(str, folder.glob("training.tfrecord-*"))),
+        "eval_files": sorted(map(str, folder.glob("eval.tfrecord-*"))),
+        "batch_size": 4,
+        "save_checkpoints_steps": 3,
+        "keep_checkpoint_max": 5,
+        "eval_throttle_secs": 0,
+        "seed": 0,
+    }
+    run = train_model.Run(
+        classes=classes, params=params, model_dir=str(model_dir), steps=steps,
+        **{**arguments, **changes},
+    )  # fmt: skip
+    return train_model.train(run)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A tiny model that was trained, evaluated and exported, and its data.
+
+    Attributes:
+      model_dir: what train_model.py left.
+      export: the exported model's folder.
+      eval_data: pattern of the records of the evaluation.
+      lines: the ndjson lines that they were made of.
+      classes: the class list.
+    """
+
+    model_dir: pathlib.Path
+    export: pathlib.Path
+    eval_data: str
+    lines: list[bytes]
+    classes: list[str]
+
+
+def decode(record: bytes) -> tuple[np.ndarray, int]:
+    """Reads a record through protobuf's own code."""
+    feature = tf.train.Example.FromString(record).features.feature
+    shape = list(feature["shape"].int64_list.value)
+    values = np.array(feature["ink"].float_list.value, np.float32)
+    return values.reshape(shape), feature["class_index"].int64_list.value[0]
+
+
+def train_model_args(data, **flags) -> list[str]:
+    """The command that trains on the records in a folder."""
+    defaults = {
+        "training_data": f"{data}/training.tfrecord-?????-of-?????",
+        "eval_data": f"{data}/eval.tfrecord-?????-of-?????",
+        "classes_file": f"{data}/training.tfrecord.classes",
+    }
+    return ["train_model.py", *(f"--{k}={v}" for k, v in {**defaults, **flags}.items())]
