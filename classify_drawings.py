@@ -67,7 +67,7 @@ def read_chunks(paths: Sequence[str]) -> Iterator[list[Drawing]]:
     classified.
     """
     live = STANDARD_INPUT in paths
-    drawings = queue.Queue(QUEUE_DRAWINGS)
+    drawings: queue.Queue = queue.Queue(QUEUE_DRAWINGS)  # of Drawing, in the end END
     errors = []
 
     def read() -> None:

@@ -27,16 +27,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 
 import tensorflow as tf
 
-from network import lstm, measures
+from network import hardware, lstm, measures, optimiser
+from network.outcome import Outcome
 
 # x, y and pen-up.
 INK_CHANNELS = 3
 
 SCHEDULES = ("constant", "cosine")
+
+MAX_FLOAT32 = float(tf.float32.max)
 
 # Of batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
@@ -52,7 +54,7 @@ class HParams:
     num_nodes: int = 128  # of an LSTM layer in one direction
     num_conv: tuple[int, ...] = (48, 64, 96)  # filters of each convolution
     conv_len: tuple[int, ...] = (5, 5, 3)  # and their lengths, in points of the ink
-    cell_type: str = "auto"  # one of lstm.CELL_TYPES, all over the same variables
+    cell_type: str = "auto"  # an lstm.CELL_TYPES: how it is computed, never what
     batch_norm: bool = False  # before each convolution
     dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
     learning_rate: float = 1e-4  # of Adam; the highest, where a schedule changes it
@@ -80,6 +82,9 @@ class HParams:
         self._check(
             self.cell_type in lstm.CELL_TYPES, "cell_type", f"one of {', '.join(lstm.CELL_TYPES)}"
         )
+        for name in ("dropout", "learning_rate", "gradient_clipping_norm", "accept_threshold"):
+            value = getattr(self, name)
+            self._check(abs(value) <= MAX_FLOAT32, name, "a number that float32 holds")
         self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
         self._check(self.learning_rate > 0, "learning_rate", "above 0")
         self._check(
@@ -107,9 +112,6 @@ class HParams:
     def _check(self, valid: bool, name: str, expected: str) -> None:
         if not valid:
             raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
-
-
-# ---- Layers ----
 
 
 def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:
@@ -194,6 +196,9 @@ def lstm_layers(
     Returns:
       float32 [T, B, 2N]; what stands past a drawing's length is meaningless.
     """
+    cell_type = lstm.resolve_cell_type(params.cell_type)
+    # float16 is the optimiser's to arrange.
+    bfloat16 = training and half_precision(params) == tf.bfloat16
     for layer in range(params.num_layers):
         if layer > 0:
             inputs = dropout(inputs, params.dropout, training=training)
@@ -203,11 +208,16 @@ def lstm_layers(
                 lengths,
                 _lstm_weights("fw", inputs.shape[-1], params.num_nodes),
                 _lstm_weights("bw", inputs.shape[-1], params.num_nodes),
-                cell_type=params.cell_type,
+                cell_type=cell_type,
                 training=training,
-                bfloat16=training and params.mixed_precision and not lstm.has_gpu(),
+                bfloat16=bfloat16,
             )
     return inputs
+
+
+def half_precision(params: HParams) -> tf.DType | None:
+    """What a training step on this machine multiplies in; None for float32."""
+    return hardware.half_precision() if params.mixed_precision else None
 
 
 def _lstm_weights(direction: str, channels: int, num_nodes: int) -> lstm.Weights:
@@ -229,9 +239,6 @@ def _kernel(shape: list[int]) -> tf.Variable:
 
 def _bias(shape: list[int], *, name: str = "bias") -> tf.Variable:
     return tf.compat.v1.get_variable(name, shape, initializer=tf.compat.v1.zeros_initializer())
-
-
-# ---- The network ----
 
 
 def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool) -> tf.Tensor:
@@ -270,7 +277,7 @@ def model_fn(
     """The network in one of Estimator's three modes.
 
     Args:
-      features: `ink` float32 [B, T, 3] and `shape` int64 [B, 2], see input_pipeline.py.
+      features: `ink` float32 [B, T, 3] and `lengths` int64 [B], see input_pipeline.py.
       labels: class indices, int64 or int32 [B]; None in PREDICT.
       mode: one of `tf.estimator.ModeKeys`.
       params: hyper-parameters.
@@ -283,7 +290,7 @@ def model_fn(
     """
     training = mode == tf.estimator.ModeKeys.TRAIN
     ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
-    lengths = features["shape"][:, 0]
+    lengths = features["lengths"]
     embedding = embed(ink, lengths, params=params, training=training)
     logits = classify(embedding, num_classes=params.num_classes)
     predictions = {
@@ -302,137 +309,45 @@ def model_fn(
         measured = measures.drawing_measures(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
         )
-        num_points = tf.size(ink) // INK_CHANNELS
-        measured["padding_share"] = 1 - tf.reduce_sum(lengths) / tf.cast(num_points, tf.int64)
-    _collect_outcome(ink, lengths, labels, predictions)
+    probability = tf.reduce_max(predictions["probabilities"], axis=1)
+    Outcome(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
     if mode == tf.estimator.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
-        metrics = measures.eval_metrics(
-            measured, labels, num_points, num_classes=params.num_classes
-        )
+        metrics = measures.eval_metrics(measured, labels, num_classes=params.num_classes)
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     loss = tf.reduce_mean(losses)
+    with tf.name_scope("padding"):
+        measured["padding_share"] = 1 - tf.reduce_mean(length_mask(lengths, tf.shape(ink)[1]))
     for name, values in measured.items():
         tf.compat.v1.summary.scalar(name, tf.reduce_mean(values))
-    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op(loss, params=params))
+    train_op = optimiser.train_op(
+        loss,
+        learning_rate=scheduled_learning_rate(params),
+        gradient_clipping_norm=params.gradient_clipping_norm,
+        half_precision=half_precision(params),
+    )
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
 
 
-# ---- What others look at ----
-
-
-# What hooks may look at, of a batch in training and evaluation.
-OUTCOME = ("ink", "lengths", "labels", "predictions", "probability", "embedding")
-
-
-def _collect_outcome(
-    ink: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, predictions: dict[str, tf.Tensor]
-) -> None:
-    probability = tf.reduce_max(predictions["probabilities"], axis=1)
-    guesses, embedding = predictions["predictions"], predictions["embedding"]
-    values = (ink, lengths, labels, guesses, probability, embedding)
-    for name, value in zip(OUTCOME, values):
-        tf.compat.v1.add_to_collection(f"outcome/{name}", value)
-
-
-def outcome_tensors() -> dict[str, tf.Tensor]:
-    """A batch and what the network made of it, by the names in `OUTCOME`.
-
-    Of the graph that `model_fn` has built in TRAIN or EVAL: `ink` float32 [B, T, 3], `lengths`,
-    `labels` and `predictions` int64 [B], the guess's `probability` float32 [B], `embedding`
-    float32 [B, 2N].
-    """
-    return {name: tf.compat.v1.get_collection(f"outcome/{name}")[0] for name in OUTCOME}
+def scheduled_learning_rate(params: HParams) -> tf.Tensor:
+    """The learning rate of the current step, float32 []."""
+    if params.learning_rate_schedule == "constant":
+        return tf.constant(params.learning_rate)
+    with tf.name_scope("learning_rate_schedule"):
+        return optimiser.cosine_learning_rate(
+            tf.compat.v1.train.get_or_create_global_step(),
+            highest=params.learning_rate,
+            warmup_steps=params.warmup_steps,
+            decay_steps=params.decay_steps,
+        )
 
 
 def variable_shapes(params: HParams) -> dict[str, list[int]]:
     """Name and shape of each of the network's variables, in the order of their making."""
     with tf.Graph().as_default():
-        features = {"ink": tf.zeros([1, 1, 3]), "shape": tf.constant([[1, 3]], tf.int64)}
+        features = {"ink": tf.zeros([1, 1, 3]), "lengths": tf.ones([1], tf.int64)}
         model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
         return {v.op.name: v.shape.as_list() for v in tf.compat.v1.global_variables()}
-
-
-# ---- Optimisation ----
-
-
-def train_op(loss: tf.Tensor, *, params: HParams) -> tf.Operation:
-    """One step of Adam on gradients clipped by their global norm, and its summaries.
-
-    Raises (when the graph runs):
-      tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
-    """
-    global_step = tf.compat.v1.train.get_or_create_global_step()
-    with tf.name_scope("learning_rate_schedule"):
-        learning_rate = scheduled_learning_rate(global_step, params=params)
-    optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
-    float16 = params.mixed_precision and lstm.has_gpu()
-    if float16:
-        optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
-    with tf.name_scope("backward"):
-        gradients, variables = zip(*optimizer.compute_gradients(loss))
-    replicas = tf.distribute.get_replica_context()
-    num_replicas = replicas.num_replicas_in_sync
-    if num_replicas > 1:
-        # Clipping is for the gradients of the whole batch, of which each replica has a share.
-        gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
-    with tf.name_scope("clipping"):
-        norm = tf.linalg.global_norm(gradients)
-        if not float16:  # which skips steps whose gradients leave its range
-            # A loss is seen to be NaN only one step after the variables are, when they may have
-            # been saved.
-            norm = tf.debugging.check_numerics(norm, NOT_FINITE)
-        clipped = gradients
-        if params.gradient_clipping_norm:
-            clipped, _ = tf.clip_by_global_norm(
-                gradients, params.gradient_clipping_norm, use_norm=norm
-            )
-    with tf.name_scope("gradient_norms"):
-        norms = [tf.norm(gradient) for gradient in gradients]
-        clipped_norm = tf.linalg.global_norm(clipped)
-
-    tf.compat.v1.summary.scalar("learning_rate", learning_rate)
-    tf.compat.v1.summary.scalar("global_norm/gradient_norm", norm)
-    tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", clipped_norm)
-    for gradient, gradient_norm, variable in zip(gradients, norms, variables):
-        name = variable.op.name
-        tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
-        tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
-
-    updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
-    if num_replicas > 1:  # applying adds up what the replicas give
-        clipped = [gradient / num_replicas for gradient in clipped]
-    with tf.control_dependencies([norm, *updates]):
-        return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
-
-
-def _sum_over_replicas(
-    strategy: tf.distribute.Strategy, *gradients: tf.distribute.DistributedValues
-) -> list[tf.distribute.DistributedValues]:
-    # What ReplicaContext.all_reduce does, which looks for a gradient's variables by their names
-    # and does not find those of the second replica.
-    pairs = [(gradient, gradient) for gradient in gradients]
-    return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)
-
-
-def scheduled_learning_rate(global_step: tf.Tensor, *, params: HParams) -> tf.Tensor:
-    """The learning rate of a step, float32 [].
-
-    `cosine` rises linearly over `warmup_steps`, then falls as half a cosine wave to zero at
-    `decay_steps`: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm
-    Restarts", 2017, without the restarts.
-    """
-    if params.learning_rate_schedule == "constant":
-        return tf.constant(params.learning_rate)
-    step = tf.cast(global_step, tf.float32)
-    warmup = float(min(params.warmup_steps, params.decay_steps))
-    rising = (step + 1) / max(warmup, 1.0)
-    share = tf.clip_by_value((step - warmup) / max(params.decay_steps - warmup, 1.0), 0.0, 1.0)
-    falling = 0.5 * (1 + tf.cos(math.pi * share))
-    return params.learning_rate * tf.where(step < warmup, rising, falling)
-
-
-# What a step says when a gradient is NaN or infinite.
-NOT_FINITE = "the gradients are not finite"

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 
-import project  # noqa: F401  (lets the next lines import)
+import shared
 from common import console
 
 import numpy as np
@@ -94,7 +94,7 @@ def convert(ndjson_path: str, folder: str, count: int) -> int:
     """Ours; returns the number of drawings."""
     splits = [conversion.Split("training", count)]
     categories = conversion.convert(
-        ndjson_path, folder, splits=splits, num_shards=10, seed=0, num_workers=os.cpu_count()
+        ndjson_path, folder, splits=splits, num_shards=10, seed=0, num_workers=shared.NUM_CORES
     )
     return sum(category.used["training"] for category in categories)
 
@@ -139,7 +139,8 @@ class PeakMemory:
 
     def _watch(self):
         while not self._stop.wait(0.1):
-            processes = [os.getpid(), *(p.pid for p in multiprocessing.active_children())]
+            children = multiprocessing.active_children()
+            processes = [os.getpid(), *(child.pid for child in children if child.pid)]
             self.bytes = max(self.bytes, sum(map(self._proportional, processes)))
 
     @staticmethod
@@ -165,7 +166,7 @@ def main() -> None:
     lines = [count_lines(path) for path in originals]
     # First of all, before the baseline leaves memory behind.
     millions, peak = peak_memory(originals, math.ceil(_MILLIONS.value * 1e6 / sum(lines)))
-    rates = {"baseline": [], "ours": [], "parsing alone": []}
+    rates: dict[str, list[float]] = {"baseline": [], "ours": [], "parsing alone": []}
     with tempfile.TemporaryDirectory() as folder:
         copies = write_copies(originals, folder, _REPEATS.value)
         paths = sorted(glob.glob(os.path.join(copies, "*")))
@@ -176,10 +177,10 @@ def main() -> None:
             started = time.perf_counter()
             total = convert(copies, os.path.join(folder, "out"), 10**9)
             rates["ours"].append(total / (time.perf_counter() - started))
-            with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+            with multiprocessing.get_context("fork").Pool(shared.NUM_CORES) as pool:
                 rates["parsing alone"].append(total / seconds(pool.map, parse_only, paths, 1))
     median = {name: statistics.median(values) for name, values in rates.items()}
-    print(f"\n{os.cpu_count()} cores, {total:,} drawings\n")
+    print(f"\n{shared.NUM_CORES} cores, {total:,} drawings\n")
     print("| | drawings/s | × baseline |\n|---|---|---|")
     for name, rate in median.items():
         print(f"| {name} | {rate:,.0f} | {rate / median['baseline']:.1f} |")

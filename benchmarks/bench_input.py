@@ -11,11 +11,10 @@ points the batches hold.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 
-import project  # noqa: F401  (lets the next lines import)
+import shared
 from common import console
 
 import tensorflow as tf
@@ -23,6 +22,7 @@ import tutorial_input
 from absl import flags
 
 import input_pipeline
+from dataset import class_list
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)
@@ -39,7 +39,7 @@ def measure(input_fn, batch_size: int, seconds: float) -> tuple[float, float, fl
     with tf.Graph().as_default(), tf1.Session() as session:
         features, _ = tf1.data.make_one_shot_iterator(input_fn()).get_next()
         # Only shapes and lengths leave TensorFlow: handing arrays to Python is no part of it.
-        fetches = [tf.shape(features["ink"])[1], tf.reduce_sum(features["shape"][:, 0])]
+        fetches = [tf.shape(features["ink"])[1], tf.reduce_sum(features["lengths"])]
         step = session.make_callable(fetches)
         step()
         first = time.perf_counter() - started
@@ -57,8 +57,8 @@ def measure(input_fn, batch_size: int, seconds: float) -> tuple[float, float, fl
 def main() -> None:
     tf1.disable_eager_execution()
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
-    num_classes = len(input_pipeline.read_classes(_CLASSES_FILE.value))
-    results = {}
+    num_classes = len(class_list.read_classes(_CLASSES_FILE.value))
+    results: dict[tuple[int, str], list[tuple[float, float, float]]] = {}
     for _ in range(_ROUNDS.value):
         for batch_size in map(int, _BATCH_SIZES.value):
             for name, input_fn in (
@@ -72,7 +72,7 @@ def main() -> None:
             ):
                 result = measure(input_fn, batch_size, _SECONDS.value)
                 results.setdefault((batch_size, name), []).append(result)
-    print(f"{os.cpu_count()} cores\n")
+    print(f"{shared.NUM_CORES} cores\n")
     print("| batch | input function | first batch | drawings/s | ratio | padded / true points |")
     print("|---|---|---|---|---|---|")
     for (batch_size, name), rounds in results.items():

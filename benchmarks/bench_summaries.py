@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from unittest import mock
 
-import project  # noqa: F401  (lets the next lines import)
 from common import console
 
 import tensorflow as tf
 
 import train_model
-from training import hooks, summaries
+from training import hooks, run, summaries
 
 
 def timed(function: Callable, spent: list[float]) -> Callable:
@@ -49,18 +49,25 @@ def mean(values: list[float]) -> float:
 
 
 def main() -> None:
-    hooks.ProgressHook = StepTimes
-    spent = {"pictures of training drawings": [], "pictures and projector of evaluations": []}
+    spent: dict[str, list[float]] = {
+        "pictures of training drawings": [],
+        "pictures and projector of evaluations": [],
+    }
     names = list(spent)
     hook = summaries.PicturesHook
-    hook.after_run = timed(hook.after_run, spent[names[0]])
-    summaries.write_outcomes = timed(summaries.write_outcomes, spent[names[1]])
     started = time.monotonic()
-    train_model.main()
+    with (
+        mock.patch.object(hooks, "ProgressHook", StepTimes),
+        mock.patch.object(hook, "after_run", timed(hook.after_run, spent[names[0]])),
+        mock.patch.object(
+            summaries, "write_outcomes", timed(summaries.write_outcomes, spent[names[1]])
+        ),
+    ):
+        train_model.main()
     total = time.monotonic() - started
     # The first step makes summaries too, but most of its time is TensorFlow's start.
-    with_summaries = StepTimes.seconds[train_model.SUMMARY_STEPS :: train_model.SUMMARY_STEPS]
-    others = [s for i, s in enumerate(StepTimes.seconds) if i % train_model.SUMMARY_STEPS]
+    with_summaries = StepTimes.seconds[run.SUMMARY_STEPS :: run.SUMMARY_STEPS]
+    others = [s for i, s in enumerate(StepTimes.seconds) if i % run.SUMMARY_STEPS]
     curves = len(with_summaries) * (mean(with_summaries) - mean(others))
     count = len(spent[names[1]])
     print(f"\n{len(StepTimes.seconds):,} steps and {count} evaluations: {total:.1f} s\n")

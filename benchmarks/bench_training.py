@@ -1,4 +1,4 @@
-r"""How fast is a training step, for each kernel, batch size and way of batching?
+r"""How fast is a training step, for each cell type, batch size and way of batching?
 
     python benchmarks/bench_training.py \
         --training_data="rnn_tutorial_data/training.tfrecord-?????-of-?????" \
@@ -12,11 +12,11 @@ batches.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
+from typing import Any, Union
 
-import project  # noqa: F401  (lets the next lines import)
+import shared
 from common import console
 
 import numpy as np
@@ -26,7 +26,8 @@ from absl import flags
 
 import input_pipeline
 import model
-from network import lstm
+from dataset import class_list
+from network import hardware
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)
@@ -34,21 +35,21 @@ _SECONDS = flags.DEFINE_float("seconds", 6.0, "Time for each setting and round."
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds; the median counts.")
 _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["8", "64", "256"], "Batch sizes.")
 
-# The hyper-parameters of each kernel.
-KERNELS = {
+# The hyper-parameters of each way to compute the recurrence.
+CELLS: dict[str, dict[str, Any]] = {
     "lstm": {"cell_type": "lstm"},
     "block_lstm": {"cell_type": "block_lstm"},
     "block_lstm, bfloat16": {"cell_type": "block_lstm", "mixed_precision": True},
 }
 
-# (kernel, batching): what the tutorial does, ours at every size.
+# (cell, batching): what the tutorial does, ours at every size.
 SETTINGS = [
     ("lstm", "random"),
     ("lstm", "sorted"),
     ("block_lstm", "random"),
     ("block_lstm", "sorted"),
 ]
-if lstm.cpu_has_bfloat16():
+if hardware.half_precision() == tf.bfloat16:
     SETTINGS.append(("block_lstm, bfloat16", "sorted"))
 
 # The tutorial's million would take this machine's memory before the first step.
@@ -85,12 +86,12 @@ def make_input_fn(batching: str, files: list[str], batch_size: int, num_classes:
 class TensorFlowTrainer:
     """A training step of ours in a session of its own."""
 
-    def __init__(self, kernel: str, input_fn, num_classes: int):
+    def __init__(self, cell: str, input_fn, num_classes: int):
         with tf.Graph().as_default() as graph:
             features, labels = tf1.data.make_one_shot_iterator(input_fn()).get_next()
-            params = model.HParams(num_classes=num_classes, **KERNELS[kernel])
+            params = model.HParams(num_classes=num_classes, **CELLS[cell])
             spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
-            self._fetches = [spec.train_op, tf.reduce_sum(features["shape"][:, 0])]
+            self._fetches = [spec.train_op, tf.reduce_sum(features["lengths"])]
             self._session = tf1.Session(graph=graph)
             self._session.run(tf1.global_variables_initializer())
 
@@ -111,9 +112,12 @@ class PyTorchTrainer:
             for a, b, n in zip(channels, channels[1:], params.conv_len)
         )
         self._lstm = torch.nn.LSTM(
-            channels[-1], params.num_nodes, params.num_layers,
-            dropout=params.dropout, bidirectional=True,
-        )  # fmt: skip
+            channels[-1],
+            params.num_nodes,
+            params.num_layers,
+            dropout=params.dropout,
+            bidirectional=True,
+        )
         self._dense = torch.nn.Linear(2 * params.num_nodes, num_classes)
         self._dropout = params.dropout
         modules = torch.nn.ModuleList([self._convolutions, self._lstm, self._dense])
@@ -121,7 +125,7 @@ class PyTorchTrainer:
         self._optimizer = torch.optim.Adam(self._parameters, lr=params.learning_rate)
         self._clip = params.gradient_clipping_norm
         self._batches = [
-            (torch.tensor(f["ink"]), torch.tensor(f["shape"][:, 0]), torch.tensor(labels))
+            (torch.tensor(f["ink"]), torch.tensor(f["lengths"]), torch.tensor(labels))
             for f, labels in batches
         ]
         self._next = 0
@@ -142,6 +146,10 @@ class PyTorchTrainer:
         self._torch.nn.utils.clip_grad_norm_(self._parameters, self._clip)
         self._optimizer.step()
         return int(lengths.sum())
+
+
+Trainer = Union[TensorFlowTrainer, PyTorchTrainer]
+Setting = tuple[str, str, int]  # cell, batching, batch size
 
 
 def read_batches(input_fn, count: int) -> list:
@@ -172,18 +180,18 @@ def matrix_multiply_rate() -> float:
     return rate * 2 * MATRIX_SIZE**3
 
 
-def make_trainers(files: list[str], num_classes: int) -> dict[tuple, object]:
-    """A trainer for each (kernel, batching, batch size)."""
-    trainers = {}
+def make_trainers(files: list[str], num_classes: int) -> dict[Setting, Trainer]:
+    """A trainer for each setting."""
+    trainers: dict[Setting, Trainer] = {}
     try:
         import torch
     except ImportError:
         torch = None
     for batch_size in map(int, _BATCH_SIZES.value):
-        for kernel, batching in SETTINGS:
+        for cell, batching in SETTINGS:
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
-            key = (kernel, batching, batch_size)
-            trainers[key] = TensorFlowTrainer(kernel, input_fn, num_classes)
+            key = (cell, batching, batch_size)
+            trainers[key] = TensorFlowTrainer(cell, input_fn, num_classes)
         for batching in ("random", "sorted") if torch else ():
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
             batches = read_batches(input_fn, max(8, 2048 // batch_size))
@@ -195,11 +203,11 @@ def make_trainers(files: list[str], num_classes: int) -> dict[tuple, object]:
 def main() -> None:
     tf1.disable_eager_execution()
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
-    num_classes = len(input_pipeline.read_classes(_CLASSES_FILE.value))
+    num_classes = len(class_list.read_classes(_CLASSES_FILE.value))
     trainers = make_trainers(files, num_classes)
     flops = flops_per_point(model.HParams(num_classes=num_classes))
-    drawings = {key: [] for key in trainers}
-    shares = {key: [] for key in trainers}
+    drawings: dict[Setting, list[float]] = {key: [] for key in trainers}
+    shares: dict[Setting, list[float]] = {key: [] for key in trainers}
     rates = []
     for _ in range(_ROUNDS.value):
         for key, trainer in trainers.items():
@@ -207,15 +215,15 @@ def main() -> None:
             steps, points = measure(trainer.step, _SECONDS.value)
             drawings[key].append(steps * key[-1])
             shares[key].append(points * flops / rates[-1])
-    print(f"{os.cpu_count()} cores, matrix multiply {np.median(rates) / 1e9:.0f} GFLOP/s\n")
-    print("| kernel | batches | batch | drawings/s | of matrix multiply | × first |")
+    print(f"{shared.NUM_CORES} cores, matrix multiply {np.median(rates) / 1e9:.0f} GFLOP/s\n")
+    print("| computed by | batches | batch | drawings/s | of matrix multiply | × first |")
     print("|---|---|---|---|---|---|")
     median = {key: statistics.median(values) for key, values in drawings.items()}
     first = median[next(iter(median))]
-    for (kernel, batching, batch_size), rate in median.items():
-        share = statistics.median(shares[kernel, batching, batch_size])
+    for (cell, batching, batch_size), rate in median.items():
+        share = statistics.median(shares[cell, batching, batch_size])
         print(
-            f"| {kernel} | {batching} | {batch_size} | {rate:.0f} | {share:.0%} "
+            f"| {cell} | {batching} | {batch_size} | {rate:.0f} | {share:.0%} "
             f"| {rate / first:.1f} |"
         )
 

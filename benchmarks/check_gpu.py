@@ -4,16 +4,15 @@ r"""Does the GPU compute the same network, and how fast?
         --training_data="rnn_tutorial_data/training.tfrecord-?????-of-?????" \
         --classes_file=rnn_tutorial_data/training.tfrecord.classes
 
-Compares loss and gradients of every kernel on ragged batches with the step-by-step reference on
+Compares loss and gradients of every cell type on ragged batches with the step-by-step reference on
 the CPU, then trains with cuDNN, in single precision and mixed, and prints drawings a second and
-the memory taken. Ends with exit code 1 where a kernel differs.
+the memory taken. Ends with exit code 1 where one differs.
 """
 
 from __future__ import annotations
 
 import time
 
-import project  # noqa: F401  (lets the next lines import)
 from common import console
 
 import numpy as np
@@ -22,6 +21,7 @@ from absl import flags
 
 import input_pipeline
 import model
+from dataset import class_list
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)
@@ -40,13 +40,12 @@ tf1 = tf.compat.v1
 def loss_and_gradients(device: str, cell_type: str, lengths, *, num_classes: int) -> dict:
     """The loss, and the gradient of every variable, without dropout and by the same weights."""
     rng = np.random.default_rng(0)
-    shape = np.stack([lengths, np.full(len(lengths), 3)], axis=1).astype(np.int64)
     ink = rng.normal(size=(len(lengths), max(lengths), 3)).astype(np.float32)
     params = model.HParams(num_classes=num_classes, cell_type=cell_type, dropout=0.0)
     with tf.Graph().as_default(), tf1.Session() as session, tf.device(device):
-        features = {"ink": tf.constant(ink), "shape": tf.constant(shape)}
-        embedding = model.embed(ink=features["ink"], lengths=features["shape"][:, 0],
-                                params=params, training=True)  # fmt: skip
+        embedding = model.embed(
+            tf.constant(ink), tf.constant(lengths, tf.int64), params=params, training=True
+        )
         logits = model.classify(embedding, num_classes=num_classes)
         labels = tf.range(len(lengths)) % num_classes
         loss = tf.reduce_mean(
@@ -61,7 +60,7 @@ def loss_and_gradients(device: str, cell_type: str, lengths, *, num_classes: int
 
 
 def compare(num_classes: int) -> bool:
-    """Prints how far each kernel is from the reference; returns whether all are near."""
+    """Prints how far each cell type is from the reference; returns whether all are near."""
     near = True
     for lengths in RAGGED:
         expected = loss_and_gradients("/cpu:0", "lstm", lengths, num_classes=num_classes)
@@ -111,7 +110,7 @@ def main() -> int | None:
     if not tf.config.list_physical_devices("GPU"):
         return console.fail("TensorFlow sees no GPU here")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
-    num_classes = len(input_pipeline.read_classes(_CLASSES_FILE.value))
+    num_classes = len(class_list.read_classes(_CLASSES_FILE.value))
     near = compare(num_classes)
     print("\n| batch | precision | drawings/s | peak memory |\n|---|---|---|---|")
     for batch_size in map(int, _BATCH_SIZES.value):

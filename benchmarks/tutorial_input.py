@@ -27,14 +27,15 @@ def input_fn(files: Sequence[str], *, batch_size: int, shuffle_records: int = SH
             },
         )
         ink = tf.reshape(tf.sparse.to_dense(parsed["ink"]), parsed["shape"])
-        return {"ink": ink, "shape": parsed["shape"]}, parsed["class_index"][0]
+        return {"ink": ink, "lengths": parsed["shape"][0]}, parsed["class_index"][0]
 
     def make() -> tf.data.Dataset:
         dataset = tf.data.Dataset.list_files(list(files), shuffle=True, seed=0)
         dataset = dataset.interleave(tf.data.TFRecordDataset, cycle_length=10, block_length=1)
         dataset = dataset.shuffle(shuffle_records, seed=0).repeat()
         dataset = dataset.map(parse, num_parallel_calls=10).prefetch(shuffle_records)
-        shapes = ({"ink": [None, 3], "shape": [2]}, [])
-        return dataset.padded_batch(batch_size, padded_shapes=shapes)
+        return dataset.padded_batch(
+            batch_size, padded_shapes=({"ink": [None, 3], "lengths": []}, [])
+        )
 
     return make

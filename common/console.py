@@ -5,14 +5,22 @@ Import it before TensorFlow: its C++ side reads once, at its first message, how 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from types import TracebackType
 
-from absl import app, flags, logging
+from absl import app, flags
+from absl import logging as absl_logging
+from absl.logging import converter
+
+# Flags that are defined by functions of this module belong to the programs that call them.
+flags.disclaim_key_flags()
 
 # absl spells its flag --verbosity, -v, or with one dash or two; its value is read later.
 _WANTS_TO_HEAR = any(arg.lstrip("-").split("=")[0] in ("v", "verbosity") for arg in sys.argv[1:])
@@ -30,6 +38,18 @@ EXIT_RETRY = 138  # what a TFJob's ExitCode policy takes for an error that anoth
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
 
+def _on_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):  # while a program still imports what it needs
+        print("\nInterrupted.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _on_uncaught
+
+
 def run(
     main: Callable[..., int | None],
     *,
@@ -45,6 +65,8 @@ def run(
       operands: whether arguments that are no flags make sense; `main` gets the list of them then.
     """
 
+    expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
+
     def checked(argv: Sequence[str]) -> int | None:
         if len(argv) > 1 and not operands:
             return fail(
@@ -52,26 +74,77 @@ def run(
                 "unquoted pattern may have been expanded by the shell"
             )
         # Of TensorFlow's Python side; it would print each message a second time through absl.
-        logger = logging.logging.getLogger("tensorflow")
-        logger.setLevel(logging.converter.absl_to_standard(_tensorflow_verbosity()))
+        logger = logging.getLogger("tensorflow")
+        logger.setLevel(converter.absl_to_standard(_tensorflow_verbosity()))
         logger.propagate = False
         try:
             return main(argv[1:]) if operands else main()
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)
             return EXIT_INTERRUPTED
-        except (ValueError, OSError, *errors) as error:
-            if logging.level_debug():
+        except expected as error:
+            if absl_logging.level_debug():
                 traceback.print_exc()
-            message = getattr(error, "message", None) or str(error)
-            return fail(message.split("\n\t [[")[0])  # where TensorFlow goes on about its graph
+            return fail(reason(error))
 
     app.run(checked, flags_parser=_parse_flags)
 
 
+def clean_up_at_sigterm() -> None:
+    """Makes SIGTERM end the program as an exception does, so that temporary folders go with it."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, without what TensorFlow tells of its graph around it."""
+    message = getattr(error, "message", None) or str(error)
+    # "Graph execution error: Detected at node ... Node: 'x'", then the reason of each failure.
+    message = re.split(r"\nNode: '[^']*'\n", message)[-1]
+    message = re.sub(r"^\d+ root error\(s\) found\.\n\s*\(0\) ([A-Z_]+: )?", "", message.strip())
+    return re.split(r"\n\s*\[\[|\n\nOriginal stack trace|\n\s*\(1\) ", message)[0].strip()
+
+
+def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
+    """The items of a list flag, without the blanks around them; none where it is not given.
+
+    Raises:
+      ValueError: it is given, and one of its items is empty.
+    """
+    items = [item.strip() for item in holder.value]
+    if "" in items:
+        raise ValueError(
+            f"--{holder.name}={','.join(holder.value)}: nothing stands before, after or between "
+            "the commas"
+        )
+    return items
+
+
+class _IntegersParser(flags.ArgumentParser):
+    """`[48, 64, 96]`, as the tutorial writes it, or `48,64,96`."""
+
+    syntactic_help = "integers, separated by commas"
+
+    def parse(self, argument: str | Sequence[int]) -> tuple[int, ...]:
+        if not isinstance(argument, str):
+            return tuple(argument)
+        items = argument.strip().strip("[]()").removesuffix(",")
+        try:
+            return tuple(int(item) for item in items.split(",")) if items.strip() else ()
+        except ValueError:
+            raise ValueError(f"expected integers such as 48,64,96, not {argument!r}") from None
+
+
+def define_integers(name: str, default: tuple[int, ...], help_text: str) -> flags.FlagHolder:
+    """Defines a flag of several integers."""
+    # Serialized as it is parsed, so that --flagfile files can be written from a run.
+    serializer = flags.ListSerializer(",")
+    return flags.DEFINE(_IntegersParser(), name, default, help_text, serializer=serializer)
+
+
 def _tensorflow_verbosity() -> int:
     """What --verbosity says where it is given; absl's own default would let all through."""
-    return logging.get_verbosity() if flags.FLAGS["verbosity"].present else logging.ERROR
+    given = flags.FLAGS["verbosity"].present
+    return absl_logging.get_verbosity() if given else absl_logging.ERROR
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
@@ -111,8 +184,12 @@ class Progress:
         if self._terminal:
             self._next = now + BAR_SECONDS
             bar = "#" * int(share * BAR_WIDTH)
-            print(f"\r\033[K{self._label} [{bar:<{BAR_WIDTH}}] {share:4.0%}  {text}", end="",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"\r\033[K{self._label} [{bar:<{BAR_WIDTH}}] {share:4.0%}  {text}",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
             if done >= self._total:
                 print(file=sys.stderr)
         else:

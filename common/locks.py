@@ -28,6 +28,7 @@ def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterat
     if "://" in folder:
         yield
         return
+    made = not os.path.isdir(folder)
     os.makedirs(folder, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     deadline = time.monotonic() + patience_secs
@@ -39,6 +40,8 @@ def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterat
         yield
     finally:
         os.close(descriptor)
+        if made and not os.listdir(folder):  # of work that was refused
+            os.rmdir(folder)
 
 
 def _lock(descriptor: int, folder: str) -> bool:

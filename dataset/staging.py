@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from common import locks
+from common import files, locks
 
 import tensorflow as tf
 
@@ -48,12 +49,10 @@ def publish(staging: str, output_path: str, *, splits: Sequence[str]) -> None:
     The class lists go first and come last: a folder whose files are of two conversions, because
     a machine stopped in this very moment, has none, and training says so.
     """
-    stale = []
-    for split in splits:
-        pattern = os.path.join(output_path, f"{split}.tfrecord")
-        stale += tf.io.gfile.glob([pattern + ".classes", pattern + "-?????-of-?????"])
-    for path in sorted(stale, key=lambda path: not path.endswith(".classes")):
-        tf.io.gfile.remove(path)
+    ours = re.compile(rf"({'|'.join(splits)})\.tfrecord(\.classes|-\d{{5}}-of-\d{{5}})")
+    stale = [name for name in files.list_folder(output_path) if ours.fullmatch(name)]
+    for name in sorted(stale, key=lambda name: not name.endswith(".classes")):
+        tf.io.gfile.remove(os.path.join(output_path, name))
     finished = sorted(os.listdir(staging), key=lambda name: name.endswith(".classes"))
     for name in finished:
         source, target = os.path.join(staging, name), os.path.join(output_path, name)

@@ -51,5 +51,7 @@ def _start_worker() -> None:
 
 
 def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent  # this is a worker
+    parent.join()
     os._exit(1)

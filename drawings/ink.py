@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drawings import kernels
+from drawings import point_loops
 
 _NUMBER_TYPES = frozenset((int, float))
 
@@ -191,7 +191,7 @@ def _encode(xs: np.ndarray, ys: np.ndarray, stroke_ends: np.ndarray) -> np.ndarr
             raise ValueError("a coordinate beyond float32")
     ink = np.empty((len(xs) - 1, 3), np.float32)
     counts = np.array([len(xs)]), np.array([len(stroke_ends)])
-    kernels.encode_drawings(*counts, xs, ys, stroke_ends, ink)
+    point_loops.encode_drawings(*counts, xs, ys, stroke_ends, ink)
     return ink
 
 
@@ -202,4 +202,4 @@ def _simplify(
     extent = max(np.ptp(xs), np.ptp(ys)) or 1.0
     xs = (xs - xs.min()) * SIMPLIFIED_SIZE / extent
     ys = (ys - ys.min()) * SIMPLIFIED_SIZE / extent
-    return kernels.simplify(xs, ys, stroke_ends, SIMPLIFIED_EPSILON)
+    return point_loops.simplify(xs, ys, stroke_ends, SIMPLIFIED_EPSILON)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import orjson
 
-from drawings import ink, kernels
+from drawings import ink, json_scanner, point_loops
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -94,14 +94,14 @@ def parse_lines(text: bytes, *, recognized_only: bool = False) -> ParsedLines:
         text += b"\n"
     codes = np.frombuffer(text, np.uint8)
     scanned = (
-        np.empty((text.count(b"\n"), kernels.LINE_FIELDS), np.int64),
+        np.empty((text.count(b"\n"), json_scanner.LINE_FIELDS), np.int64),
         np.empty(len(text) // 2, np.float32),
         np.empty(len(text) // 2, np.float32),
         np.empty(len(text) // 9, np.int64),
     )
     parts, start = [], 0
     while start < len(text):
-        num_plain, end = kernels.scan_lines(codes, start, *scanned)
+        num_plain, end = json_scanner.scan_lines(codes, start, *scanned)
         if num_plain:
             parts.append(_plain_lines(text, num_plain, *scanned, recognized_only=recognized_only))
         if end < len(text):
@@ -121,14 +121,14 @@ def _plain_lines(
     *,
     recognized_only: bool,
 ) -> ParsedLines:
-    """What `kernels.scan_lines` has found; the arguments after the text are as it has them."""
+    """What `json_scanner.scan_lines` has found; the arguments after the text are as it has them."""
     lines = lines[:num_lines]
-    num_points = lines[:, kernels.POINTS]
-    num_strokes = lines[:, kernels.STROKES].copy()  # what is scanned next takes its place
+    num_points = lines[:, json_scanner.POINTS]
+    num_strokes = lines[:, json_scanner.STROKES].copy()  # what is scanned next takes its place
     row_splits = np.concatenate([[0], np.cumsum(num_points - 1)])
     rows = np.empty((row_splits[-1], 3), np.float32)
-    kernels.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)
-    words = lines[:, [kernels.WORD_START, kernels.WORD_END]].tolist()
+    point_loops.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)
+    words = lines[:, [json_scanner.WORD_START, json_scanner.WORD_END]].tolist()
     parsed = ParsedLines(
         num_lines=num_lines,
         words=[text[start:end].decode() for start, end in words],
@@ -138,7 +138,7 @@ def _plain_lines(
         line_numbers=np.arange(num_lines),
         errors=[],
     )
-    refused = lines[:, kernels.RECOGNIZED] == 0
+    refused = lines[:, json_scanner.RECOGNIZED] == 0
     if recognized_only and refused.any():
         errors = [(number, NOT_RECOGNIZED) for number in np.flatnonzero(refused).tolist()]
         parsed = dataclasses.replace(parsed.select(~refused), errors=errors)

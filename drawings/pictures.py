@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from typing import Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +29,8 @@ CONFUSION_COLOUR = (8, 48, 107)
 
 # A stroke's width as a share of the picture's.
 STROKE_WIDTH = 0.025
+
+Font = Union[ImageFont.ImageFont, ImageFont.FreeTypeFont]
 
 # Strokes are drawn so many times larger and scaled down, which smooths their edges.
 OVERSAMPLING = 4
@@ -96,13 +99,13 @@ def sheet(
     return picture
 
 
-def _fit(text: str, width: int, canvas: ImageDraw.ImageDraw, font: ImageFont.ImageFont) -> str:
+def _fit(text: str, width: int, canvas: ImageDraw.ImageDraw, font: Font) -> str:
     """The text, or as much of it as is that many pixels wide, and an ellipsis."""
-    if canvas.textlength(text, font) <= width:
-        return text
-    while text and canvas.textlength(text + "…", font) > width:
-        text = text[:-1].rstrip()
-    return text + "…"
+    # No letter is narrower than a pixel: what is cut off first could not be seen.
+    shown = text[:width]
+    while shown and canvas.textlength(shown + "…" * (shown != text), font) > width:
+        shown = shown[:-1].rstrip()
+    return shown if shown == text else shown + "…"
 
 
 def sprites(inks: Sequence[np.ndarray], size: int) -> Image.Image:

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import tensorflow as tf
 
-import model
+from network import outcome
 
-# Drawings whose embeddings are kept, for TensorBoard's projector: two pools of batches, so that
-# long drawings are not missing (see input_pipeline.py), and as many as a browser moves with ease.
+# Drawings whose embeddings are kept, for TensorBoard's projector: as many as a browser moves with
+# ease. Batches come in a random order (see input_pipeline.py): the first ones are of all lengths.
 KEPT_EMBEDDINGS = 4096
 
 
@@ -48,13 +48,13 @@ class Outcomes:
 
 
 class CollectOutcomes(tf.estimator.SessionRunHook):
-    """Keeps what `model.model_fn` made of each drawing of an evaluation."""
+    """Keeps what the network made of each drawing of an evaluation."""
 
     def __init__(self, *, kept_inks: int):
         self._kept_inks = kept_inks
 
     def begin(self) -> None:
-        self._tensors = model.outcome_tensors()
+        self._tensors = outcome.published()._asdict()
         self._batches: list[dict[str, np.ndarray]] = []
         self._inks: list[np.ndarray] = []
         self._num_embeddings = 0
@@ -77,7 +77,7 @@ class CollectOutcomes(tf.estimator.SessionRunHook):
         self.seconds = time.monotonic() - self._started  # since the evaluation's start
 
     def outcomes(self) -> Outcomes:
-        """Of the last evaluation."""
+        """The outcomes of the last evaluation."""
 
         def joined(name: str) -> np.ndarray:
             return np.concatenate([batch[name] for batch in self._batches])

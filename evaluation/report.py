@@ -2,31 +2,30 @@
 
 report.json   all numbers
 classes.csv   a line a class: how many drawings, the share recognised, what they were taken for
-report.html   the same to look at, with the drawings
+report.html   the same to look at, with the drawings; the template beside this module says how
 """
 
 from __future__ import annotations
 
 import base64
 import csv
-import html
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from common import files
+
+import jinja2
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from drawings import pictures
 from evaluation.outcomes import Outcomes
-from training import model_dirs
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "classes.csv", "report.html"
-
-# Drawings whose ink is kept to be shown, some 60 MB; mistakes beyond them are counted only.
-KEPT_INKS = 100_000
 
 # What the page shows of each kind.
 SHOWN_PAIRS = 20
@@ -50,10 +49,7 @@ METRIC_NAMES = {
 }
 
 
-# ---- Numbers ----
-
-
-def class_rows(confusion: np.ndarray, classes: Sequence[str]) -> list[dict]:
+def class_rows(confusion: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
     """For each class that occurs its `class`, `count`, `accuracy`, and as `taken_for` the classes
     that its drawings were most often taken for, with how many of them."""
     rows = []
@@ -86,7 +82,7 @@ def confused_pairs(confusion: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
 
-def by_length(seen: Outcomes) -> list[dict]:
+def by_length(seen: Outcomes) -> list[dict[str, Any]]:
     """Accuracy of drawings `from` and `to` so many rows of ink, in parts of about equal size."""
     edges = np.unique(np.quantile(seen.lengths, np.linspace(0, 1, LENGTH_BINS + 1)).astype(int))
     bins = np.clip(
@@ -106,7 +102,7 @@ def by_length(seen: Outcomes) -> list[dict]:
     return rows
 
 
-def reliability(seen: Outcomes) -> tuple[list[dict], float]:
+def reliability(seen: Outcomes) -> tuple[list[dict[str, Any]], float]:
     """Whether a guess of some probability is right so often.
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -136,8 +132,8 @@ def write(
     output_path: str,
     *,
     title: str,
-    metrics: dict[str, float],
-    prefixes: Sequence[dict[str, float]],
+    metrics: Mapping[str, float],
+    prefixes: Sequence[Mapping[str, float]],
     seen: Outcomes,
     classes: Sequence[str],
     accept_threshold: float,
@@ -170,6 +166,16 @@ def write(
         ],
         "classes": rows,
     }
+    page = _page(numbers, confusion, pairs, seen, classes)
+    table = _table(rows)
+    tf.io.gfile.makedirs(output_path)
+    text = json.dumps(numbers, indent=1, ensure_ascii=False) + "\n"
+    for name, content in ((JSON_FILE, text), (CSV_FILE, table), (HTML_FILE, page)):
+        files.write_whole(os.path.join(output_path, name), content)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`class_rows` as CSV."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     taken_for = [f"{what}_{n}" for n in range(1, TAKEN_FOR + 1) for what in ("taken_for", "count")]
@@ -179,117 +185,75 @@ def write(
         cells = [cell for other in others for cell in other]
         cells += [""] * (2 * TAKEN_FOR - len(cells))
         writer.writerow([row["class"], row["count"], f"{row['accuracy']:.6f}", *cells])
-    page = _page(numbers, confusion, pairs, seen, classes)
-    tf.io.gfile.makedirs(output_path)
-    text = json.dumps(numbers, indent=1, ensure_ascii=False) + "\n"
-    for name, content in ((JSON_FILE, text), (CSV_FILE, table.getvalue()), (HTML_FILE, page)):
-        model_dirs.write_whole(os.path.join(output_path, name), content)
-
-
-# ---- The page ----
+    return table.getvalue()
 
 
 def _page(
-    numbers: dict,
+    numbers: Mapping[str, Any],
     confusion: np.ndarray,
     pairs: Sequence[tuple[int, int, int]],
     seen: Outcomes,
     classes: Sequence[str],
 ) -> str:
-    sections = [
-        ("Measures", _measures(numbers)),
-        ("While one draws", _while_drawing(numbers["first_strokes"])),
-        ("Accuracy by class", _by_class(numbers["classes"])),
-        ("Confused pairs", _pairs(pairs, confusion, seen, classes)),
-        ("Confident mistakes", _mistakes(seen, classes)),
-        ("Confusion matrix", _confusion(confusion, classes)),
-        ("Accuracy by length of the drawing", _by_length(numbers["by_length"])),
-        ("Is a probability of 0.8 right 80% of the time?", _reliability(numbers)),
-    ]
-    body = "".join(f"<h2>{_text(name)}</h2>\n{content}\n" for name, content in sections)
-    return _PAGE.format(title=_text(numbers["title"]), body=body)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        title=numbers["title"],
+        numbers=numbers,
+        measures=_measures(numbers),
+        pairs=[
+            {
+                "class": classes[i],
+                "taken_for": classes[j],
+                "count": count,
+                "share": count / confusion[i].sum(),
+                "image": _pair_picture(seen, classes, i, j),
+            }
+            for i, j, count in pairs
+        ],
+        mistakes=_mistakes_picture(seen, classes),
+        confusion=_image(
+            pictures.confusion_matrix(confusion, classes),
+            "The confusion matrix; the confused pairs above are its darkest mistakes",
+        ),
+    )
 
 
-def _measures(numbers: dict) -> str:
-    def shown(name: str, value: float) -> str:
-        return (
-            f"{value:,}"
-            if name == "drawings"
-            else f"{value:.4f}"
-            if name == "loss"
-            else f"{value:.2%}"
-        )
-
-    rows = (
+def _measures(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The names of the metrics for people, and their values as text."""
+    formats = {"drawings": "{:,}", "loss": "{:.4f}"}
+    return [
         (
-            _text(text.format(threshold=numbers["accept_threshold"])),
-            shown(name, numbers["metrics"][name]),
+            text.format(threshold=numbers["accept_threshold"]),
+            formats.get(name, "{:.2%}").format(numbers["metrics"][name]),
         )
         for name, text in METRIC_NAMES.items()
+    ]
+
+
+def _pair_picture(seen: Outcomes, classes: Sequence[str], i: int, j: int) -> dict[str, str]:
+    shown = _surest(seen, (seen.labels == i) & (seen.predictions == j), DRAWINGS_A_PAIR)
+    sheet = pictures.sheet(
+        [(seen.inks[k], f"{seen.probability[k]:.0%}") for k in shown], columns=DRAWINGS_A_PAIR
     )
-    return _table(rows)
+    return _image(sheet, f"Drawings of {classes[i]} that were taken for {classes[j]}")
 
 
-def _while_drawing(prefixes: Sequence[dict]) -> str:
-    rows = [
-        (f"{row['stroke_share']:.0%}", _bar(row["accuracy"]), f"{row['top_3_accuracy']:.1%}",
-         f"{row['accepted']:.1%}") for row in prefixes
-    ]  # fmt: skip
-    return "<p>The game guesses after each stroke.</p>" + _table(
-        rows, head=("strokes drawn", "accuracy", "top 3", "recognised in the game")
-    )
-
-
-def _by_class(rows: Sequence[dict]) -> str:
-    worst_first = sorted(rows, key=lambda row: row["accuracy"])
-    cells = (
-        (
-            _text(row["class"]),
-            f"{row['count']:,}",
-            _bar(row["accuracy"]),
-            ", ".join(f"{_text(other['class'])} {other['count']:,}" for other in row["taken_for"]),
-        )
-        for row in worst_first
-    )
-    table = _table(cells, head=("class", "drawings", "accuracy", "most often taken for"))
-    return f"<p>The hardest first.</p><div class='scroll'>{table}</div>"
-
-
-def _pairs(
-    pairs: Sequence[tuple[int, int, int]],
-    confusion: np.ndarray,
-    seen: Outcomes,
-    classes: Sequence[str],
-) -> str:
-    parts = []
-    for i, j, count in pairs:
-        shown = _surest(seen, (seen.labels == i) & (seen.predictions == j), DRAWINGS_A_PAIR)
-        sheet = pictures.sheet(
-            [(seen.inks[k], f"{seen.probability[k]:.0%}") for k in shown], columns=DRAWINGS_A_PAIR
-        )
-        share = count / confusion[i].sum()
-        parts.append(
-            f"<h3>{_text(classes[i])} taken for {_text(classes[j])}: {count:,} drawings, "
-            f"{share:.1%} of the class</h3>{_image(sheet)}"
-        )
-    return "".join(parts) or "<p>There are none.</p>"
-
-
-def _mistakes(seen: Outcomes, classes: Sequence[str]) -> str:
+def _mistakes_picture(seen: Outcomes, classes: Sequence[str]) -> dict[str, str] | None:
     shown = _surest(seen, ~seen.correct, SHOWN_MISTAKES)
     if not len(shown):
-        return "<p>There are none.</p>"
-    drawings = [
-        (
-            seen.inks[k],
-            f"{classes[seen.labels[k]]}\n{classes[seen.predictions[k]]} {seen.probability[k]:.1%}",
-        )
+        return None
+    texts = [
+        f"{classes[seen.labels[k]]}\n{classes[seen.predictions[k]]} {seen.probability[k]:.1%}"
         for k in shown
     ]
-    return (
-        "<p>What the drawing was meant to be, and below it the guess with its probability.</p>"
-        + _image(pictures.sheet(drawings, columns=8))
-    )
+    sheet = pictures.sheet([(seen.inks[k], text) for k, text in zip(shown, texts)], columns=8)
+    return _image(sheet, "The mistakes that the model was surest of")
 
 
 def _surest(seen: Outcomes, chosen: np.ndarray, count: int) -> np.ndarray:
@@ -298,109 +262,6 @@ def _surest(seen: Outcomes, chosen: np.ndarray, count: int) -> np.ndarray:
     return among[np.argsort(-seen.probability[among], kind="stable")[:count]]
 
 
-def _confusion(confusion: np.ndarray, classes: Sequence[str]) -> str:
-    picture = _image(pictures.confusion_matrix(confusion, classes))
-    return (
-        "<p>A row is a class, a column what its drawings were taken for. The darker, the larger "
-        "its share of the row (as its square root, so that rare mistakes show).</p>"
-        f"<div class='scroll'>{picture}</div>"
-    )
-
-
-def _by_length(rows: Sequence[dict]) -> str:
-    cells = (
-        (f"{row['from']} to {row['to']}", f"{row['count']:,}", _bar(row["accuracy"]))
-        for row in rows
-    )
-    return _table(cells, head=("points", "drawings", "accuracy"))
-
-
-def _reliability(numbers: dict) -> str:
-    size, rows = 320, numbers["reliability"]
-
-    def at(row: dict) -> tuple[float, float]:
-        return row["probability"] * size, (1 - row["accuracy"]) * size
-
-    line = " ".join("{:.1f},{:.1f}".format(*at(row)) for row in rows)
-    dots = "".join(
-        "<circle cx='{:.1f}' cy='{:.1f}' r='4'><title>{:,} guesses</title></circle>".format(
-            *at(row), row["count"]
-        )
-        for row in rows
-    )
-    ticks = "".join(
-        f"<text x='{share * size:.0f}' y='{size + 16}' text-anchor='middle'>{share:g}</text>"
-        f"<text x='-6' y='{(1 - share) * size + 4:.0f}' text-anchor='end'>{share:g}</text>"
-        for share in (0, 0.2, 0.4, 0.6, 0.8, 1)
-    )
-    diagram = (
-        f"<svg viewBox='-48 -10 {size + 64} {size + 50}' width='{size + 64}'>"
-        f"<rect width='{size}' height='{size}'/><line x1='0' y1='{size}' x2='{size}' y2='0'/>"
-        f"<polyline points='{line}'/>{dots}{ticks}"
-        f"<text x='{size / 2}' y='{size + 34}' text-anchor='middle'>probability of the guess</text>"
-        f"<text transform='translate(-34 {size / 2}) rotate(-90)' text-anchor='middle'>"
-        "share of guesses that are right</text></svg>"
-    )
-    cells = (
-        (f"{row['from']:.1f} to {row['to']:.1f}", f"{row['count']:,}", f"{row['probability']:.1%}",
-         f"{row['accuracy']:.1%}") for row in rows
-    )  # fmt: skip
-    table = _table(cells, head=("probability", "guesses", "on average", "right"))
-    return (
-        "<p>On the diagonal it is; below it the model is too sure of itself. Expected calibration "
-        f"error: {numbers['expected_calibration_error']:.2%}.</p>"
-        f"<div class='beside'>{diagram}{table}</div>"
-    )
-
-
-def _table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:
-    """Cells are HTML."""
-    first = "<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>" if head else ""
-    lines = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{first}{''.join(lines)}</table>"
-
-
-def _bar(share: float) -> str:
-    return f"<div class='bar'><i style='width:{share:.1%}'></i></div> {share:.1%}"
-
-
-def _image(picture: Image.Image) -> str:
-    return f"<img src='data:image/png;base64,{base64.b64encode(pictures.png(picture)).decode()}'>"
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 900px; margin: 2em auto; padding: 0 1em;
-  color: #222; }}
-h1 {{ font-size: 1.2em; overflow-wrap: anywhere; }}
-h2 {{ margin-top: 2em; border-bottom: 1px solid #ccc; }}
-h3 {{ font-size: 1em; margin: 1.2em 0 0; }}
-table {{ border-collapse: collapse; }}
-th, td {{ text-align: left; padding: 2px 14px 2px 0; vertical-align: baseline; }}
-th {{ font-weight: 600; border-bottom: 1px solid #ccc; }}
-img {{ max-width: none; }}
-.scroll {{ overflow: auto; max-height: 80vh; }}
-.beside {{ display: flex; flex-wrap: wrap; gap: 2em; align-items: flex-start; }}
-.bar {{ display: inline-block; width: 160px; height: 0.7em; background: #eee; }}
-.bar i {{ display: block; height: 100%; background: #08519c; }}
-svg rect {{ fill: none; stroke: #999; }}
-svg line {{ stroke: #999; stroke-dasharray: 4 4; }}
-svg polyline {{ fill: none; stroke: #08519c; stroke-width: 2; }}
-svg circle {{ fill: #08519c; }}
-svg text {{ font-size: 12px; fill: #444; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
+def _image(picture: Image.Image, alt: str) -> dict[str, str]:
+    data = base64.b64encode(pictures.png(picture)).decode()
+    return {"source": f"data:image/png;base64,{data}", "alt": alt}

@@ -1,4 +1,4 @@
-"""One bidirectional LSTM layer, computed by any of three kernels over the same variables.
+"""One bidirectional LSTM layer, computed by any of three algorithms over the same variables.
 
 Shapes: T longest sequence, B batch, C channels in, N nodes of a direction.
 
@@ -14,11 +14,12 @@ gates (Gers et al., 2000):
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from network import hardware
 
 # `auto` is cudnn_lstm where TensorFlow sees a GPU, and block_lstm elsewhere.
 CELL_TYPES = ("auto", "lstm", "block_lstm", "cudnn_lstm")
@@ -31,28 +32,15 @@ FORGET_BIAS = 1.0
 Weights = tuple[tf.Tensor, tf.Tensor]
 
 
-def has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether the processor has instructions that multiply bfloat16, as Linux says."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return bool(re.search(r"^flags\b.* (avx512_bf16|amx_bf16)\b", file.read(), re.M))
-    except OSError:
-        return False
-
-
-def choose_kernel(cell_type: str) -> str:
-    """The kernel that a cell type means on this machine.
+def resolve_cell_type(cell_type: str) -> str:
+    """The cell type itself, or what `auto` means on this machine.
 
     Raises:
       ValueError: cuDNN is asked for where there is no GPU.
     """
     if cell_type == "auto":
-        return "cudnn_lstm" if has_gpu() else "block_lstm"
-    if cell_type == "cudnn_lstm" and not has_gpu():
+        return "cudnn_lstm" if hardware.has_gpu() else "block_lstm"
+    if cell_type == "cudnn_lstm" and not hardware.has_gpu():
         raise ValueError(
             "cell_type=cudnn_lstm needs a GPU, and TensorFlow sees none here; block_lstm is the "
             "same network on a CPU, and auto chooses between them"
@@ -77,18 +65,17 @@ def bidirectional_lstm(
       lengths: int64 [B], each sequence's own steps, at least 1.
       forward: weights of the direction that reads from the first step.
       backward: weights of the one that reads from a sequence's own last step.
-      cell_type: one of CELL_TYPES.
+      cell_type: one of CELL_TYPES but `auto`.
       training: whether gradients will be asked for.
       bfloat16: whether block_lstm is to multiply in bfloat16; the others do as always.
 
     Returns:
       float32 [T, B, 2N], forward outputs first; past a sequence's length it is meaningless.
     """
-    kernel = choose_kernel(cell_type)
-    if kernel == "cudnn_lstm":
+    if cell_type == "cudnn_lstm":
         return _cudnn_lstm(inputs, lengths, forward, backward, training=training)
     recurrence = step_by_step_lstm
-    if kernel == "block_lstm":
+    if cell_type == "block_lstm":
         dtype = tf.bfloat16 if bfloat16 else tf.float32
         recurrence = functools.partial(block_lstm, dtype=dtype)
 
@@ -120,7 +107,7 @@ def _reversal(lengths: tf.Tensor, *, num_steps: tf.Tensor) -> Callable[[tf.Tenso
 
 
 def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """One direction as the formulas have it: the reference for the other kernels.
+    """One direction as the formulas have it: the reference for the other algorithms.
 
     Args:
       inputs: float32 [T, B, C].
@@ -140,9 +127,6 @@ def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> 
 
     zeros = tf.zeros([tf.shape(inputs)[1], bias.shape[0] // 4])
     return tf.scan(step, inputs, initializer=(zeros, zeros))[1]
-
-
-# ---- All steps in one operation, and products for all steps at once ----
 
 
 class Steps(NamedTuple):
@@ -279,11 +263,24 @@ def _gradient(
         # Of a single step, without the products by the kernel. Without peepholes it does not
         # look at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
         cell = tf.raw_ops.LSTMBlockCellGrad(
-            x=no_inputs, cs_prev=cs_prev, h_prev=cs_prev, w=no_kernel, wci=no_peephole,
-            wcf=no_peephole, wco=no_peephole, b=no_bias, i=_step(steps.i, t), cs=cs_prev,
-            f=_step(steps.f, t), o=_step(steps.o, t), ci=_step(steps.ci, t),
-            co=_step(steps.co, t), cs_grad=cell_gradient, h_grad=dh, use_peephole=False,
-        )  # fmt: skip
+            x=no_inputs,
+            cs_prev=cs_prev,
+            h_prev=cs_prev,
+            w=no_kernel,
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=no_bias,
+            i=_step(steps.i, t),
+            cs=cs_prev,
+            f=_step(steps.f, t),
+            o=_step(steps.o, t),
+            ci=_step(steps.ci, t),
+            co=_step(steps.co, t),
+            cs_grad=cell_gradient,
+            h_grad=dh,
+            use_peephole=False,
+        )
         gates_gradient = tf.cast(cell.dicfo, dtype)
         return (
             t - 1,
@@ -322,9 +319,6 @@ def _step(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.StridedSlice(
         input=values, begin=begin, end=begin + 1, strides=[1], shrink_axis_mask=1
     )
-
-
-# ---- cuDNN ----
 
 
 def _cudnn_lstm(

@@ -12,7 +12,7 @@ def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """How many classes stand before the true one among the guesses, int64 [B]; 0 is right.
 
     Of equally likely classes the first of the class list stands first, as with `tf.argmax` and
-    `tf.math.top_k`; logits that are not numbers stand before all others.
+    `tf.math.top_k`. Where a logit is not a number, nothing is right: all classes stand before it.
 
     Args:
       logits: float32 [B, K].
@@ -21,8 +21,11 @@ def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     true = tf.gather(logits, labels, batch_dims=1)[:, tf.newaxis]  # [B, 1]
     index = tf.range(tf.shape(logits, tf.int64)[1])[tf.newaxis]  # [1, K]
     label = labels[:, tf.newaxis]  # [B, 1]
-    ahead = ((index < label) & ~(logits < true)) | ((index > label) & ~(logits <= true))  # [B, K]
-    return tf.reduce_sum(tf.cast(ahead, tf.int64), axis=1)
+    ahead = ((index < label) & (logits >= true)) | ((index > label) & (logits > true))  # [B, K]
+    rank = tf.reduce_sum(tf.cast(ahead, tf.int64), axis=1)
+    # Comparisons with NaN are false, so it has to be asked for.
+    unknown = tf.reduce_any(tf.math.is_nan(logits), axis=1)
+    return tf.where(unknown, tf.shape(logits, tf.int64)[1], rank)
 
 
 def drawing_measures(
@@ -59,14 +62,13 @@ def drawing_measures(
 
 
 def eval_metrics(
-    measures: dict[str, tf.Tensor], labels: tf.Tensor, num_points: tf.Tensor, *, num_classes: int
+    measures: dict[str, tf.Tensor], labels: tf.Tensor, *, num_classes: int
 ) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
     """Metrics over a whole evaluation, for Estimator: each with its update operation.
 
     Args:
-      measures: of `drawing_measures`, and `padding_share`, float32 [], of the batch.
+      measures: of `drawing_measures`.
       labels: int64 [B].
-      num_points: points of the batch, padding included.
       num_classes: K.
 
     Returns:
@@ -74,8 +76,7 @@ def eval_metrics(
       occur; and `drawings`, how many were evaluated.
     """
     mean = tf.compat.v1.metrics.mean
-    metrics = {name: mean(values) for name, values in measures.items() if name != "padding_share"}
-    metrics["padding_share"] = mean(measures["padding_share"], weights=num_points)
+    metrics = {name: mean(values) for name, values in measures.items()}
     metrics["drawings"] = _total(tf.size(labels), name="drawings")
     correct = tf.cast(measures["accuracy"], tf.int64)
     right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")

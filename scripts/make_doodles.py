@@ -32,9 +32,9 @@ Doodle = Callable[[np.random.Generator], "list[np.ndarray]"]
 # ---- Strokes, in a box of about one unit, y downwards ----
 
 
-def line(*corners: tuple[float, float]) -> np.ndarray:
+def line(*points: tuple[float, float]) -> np.ndarray:
     """A polyline, float64 [points, 2]."""
-    corners = np.array(corners, float)
+    corners = np.array(points, float)
     reach = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     at = np.linspace(0, reach[-1], max(2, int(reach[-1] * DENSITY)))
     return np.stack([np.interp(at, reach, corners[:, axis]) for axis in (0, 1)], axis=1)

@@ -80,7 +80,7 @@ class Classifier:
     def classify_points(self, drawings: Sequence[np.ndarray]) -> list[list[Guess]]:
         """The guesses for many drawings at once, each as `prepare` returns it."""
         order = sorted(range(len(drawings)), key=lambda i: len(drawings[i]))
-        guesses = [[] for _ in drawings]
+        guesses: list[list[Guess]] = [[] for _ in drawings]
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
             lengths = [len(drawings[i]) for i in batch]

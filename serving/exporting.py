@@ -22,15 +22,20 @@ import os
 import time
 from collections.abc import Sequence
 
-import tensorflow as tf
+from common import files
 
-import input_pipeline
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+
 import model
+from dataset import records
 from serving import classifier
 from training import model_dirs
 
 # Guesses a drawing.
 TOP_K = 5
+
+UNFINISHED = "unfinished-"
 
 
 def export(
@@ -49,13 +54,14 @@ def export(
     """
     versions = os.path.join(model_dir, classifier.EXPORT_FOLDER)
     tf.io.gfile.makedirs(versions)
+    for name in files.list_folder(versions):
+        if name.startswith(UNFINISHED):  # by an export that was killed
+            tf.io.gfile.rmtree(os.path.join(versions, name))
     version = int(time.time())
     while tf.io.gfile.exists(os.path.join(versions, str(version))):
         version += 1
     folder = os.path.join(versions, str(version))
-    unfinished = os.path.join(versions, f"unfinished-{version}")
-    if tf.io.gfile.exists(unfinished):
-        tf.io.gfile.rmtree(unfinished)
+    unfinished = os.path.join(versions, f"{UNFINISHED}{version}")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.compat.v1.train.create_global_step()  # so that an export says how long it was trained
         signatures = build_signatures(params, classes)
@@ -70,7 +76,7 @@ def export(
         builder.save()
     assets = os.path.join(unfinished, model_dirs.EXPORT_ASSETS)
     tf.io.gfile.makedirs(assets)
-    model_dirs.describe(assets, params=params, classes=classes)
+    model_dirs.write_description(assets, params=params, classes=classes)
     tf.io.gfile.rename(unfinished, folder)
     return folder
 
@@ -81,10 +87,11 @@ def build_signatures(params: model.HParams, classes: Sequence[str]) -> dict:
     points = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "points")
     lengths = tf.compat.v1.placeholder(tf.int64, [None], "lengths")
     examples = tf.compat.v1.placeholder(tf.string, [None], "examples")
-    with tf.name_scope("strokes_to_ink"):
-        from_points = strokes_to_ink(points, lengths)
-    with tf.name_scope("parse_examples"):
-        from_examples = parse_examples(examples)
+    with tf.name_scope("points_to_ink"):
+        from_points = points_to_ink(points, lengths)
+    with tf.name_scope("parse_examples"), tf.control_dependencies([_some(examples)]):
+        ink = records.parse_ink(tf.identity(examples))
+        from_examples = ink.to_tensor(), ink.row_lengths()
     return {
         tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: _signature(
             {"points": points, "lengths": lengths}, *from_points, params=params, classes=classes
@@ -102,10 +109,10 @@ def _signature(
     *,
     params: model.HParams,
     classes: Sequence[str],
-) -> tf.compat.v1.MetaGraphDef:
+) -> meta_graph_pb2.SignatureDef:
     scope = tf.compat.v1.get_variable_scope()
     with tf.compat.v1.variable_scope(scope, reuse=tf.compat.v1.AUTO_REUSE):
-        features = {"ink": ink, "shape": tf.stack([lengths, 3 * tf.ones_like(lengths)], axis=1)}
+        features = {"ink": ink, "lengths": lengths}
         spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
     probabilities, indices = tf.math.top_k(
         spec.predictions["probabilities"], k=min(TOP_K, len(classes))
@@ -118,7 +125,11 @@ def _signature(
     return tf.compat.v1.saved_model.predict_signature_def(inputs, outputs)
 
 
-def strokes_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _some(drawings: tf.Tensor) -> tf.Operation:
+    return tf.debugging.assert_positive(tf.shape(drawings)[0], "no drawing was given")
+
+
+def points_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Encodes drawings as `ink.strokes_to_ink` does, in the same order of operations.
 
     Args:
@@ -131,11 +142,12 @@ def strokes_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: a drawing has a single point, a length beyond its points,
-        or a coordinate that is no number.
+        a coordinate that is no number, or two that are too far apart; or there is no drawing.
     """
     max_length = tf.shape(points, tf.int64)[1]
     with tf.control_dependencies(
         [
+            _some(lengths),
             tf.debugging.assert_greater(
                 lengths, tf.constant(1, tf.int64), "a drawing needs at least two points"
             ),
@@ -148,25 +160,8 @@ def strokes_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf
     xy, pen_up = points[:, :, :2], points[:, :, 2:]
     lower = tf.reduce_min(tf.where(own, xy, xy.dtype.max), axis=1, keepdims=True)  # [B, 1, 2]
     extent = tf.reduce_max(tf.where(own, xy, xy.dtype.min), axis=1, keepdims=True) - lower
+    extent = tf.debugging.check_numerics(extent, "points too far apart for float32")
     extent = tf.where(extent > 0, extent, tf.ones_like(extent))
     unit = (xy - lower) / extent
     ink = tf.concat([unit[:, 1:] - unit[:, :-1], pen_up[:, 1:]], axis=2)
     return tf.where(own[:, 1:], ink, tf.zeros_like(ink)), lengths - 1
-
-
-def parse_examples(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Ink, float32 [B, T, 3], and its lengths, int64 [B], of serialized records, string [B]."""
-    ink = tf.io.parse_example(
-        examples, {"ink": tf.io.RaggedFeature(tf.float32, row_splits_dtype=tf.int64)}
-    )["ink"]
-    columns = tf.constant(input_pipeline.INK_COLUMNS, tf.int64)
-    num_values = ink.row_lengths()
-    with tf.control_dependencies(
-        [
-            tf.debugging.assert_positive(num_values, "ink is empty"),
-            tf.debugging.assert_equal(num_values % columns, 0 * columns, "ink is not [rows, 3]"),
-        ]
-    ):
-        lengths = num_values // columns
-    rows = tf.reshape(ink.values, [-1, input_pipeline.INK_COLUMNS])
-    return tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False).to_tensor(), lengths

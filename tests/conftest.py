@@ -15,11 +15,10 @@ import pytest
 import tensorflow as tf
 from helpers import CLASSES, Trained, random_records, train, write_ndjson, write_records
 
-import input_pipeline
 import model
-from dataset import conversion
+from dataset import class_list, conversion
 from serving import exporting
-from training import model_dirs
+from training import best
 
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
@@ -44,10 +43,15 @@ def trained(tmp_path_factory) -> Trained:
         num_classes=6, num_layers=1, num_nodes=6, num_conv=(6,), conv_len=(3,), learning_rate=0.02
     )
     train(
-        folder / "records", folder / "model", params=params, classes=classes, steps=60,
-        batch_size=8, save_checkpoints_steps=30,
-    )  # fmt: skip
-    checkpoint = model_dirs.best_checkpoint(str(folder / "model"))
+        folder / "records",
+        folder / "model",
+        params=params,
+        classes=classes,
+        steps=60,
+        batch_size=8,
+        save_checkpoints_steps=30,
+    )
+    checkpoint = best.best_checkpoint(str(folder / "model"))
     export = exporting.export(
         str(folder / "model"), checkpoint=checkpoint, params=params, classes=classes
     )
@@ -68,7 +72,7 @@ def data(tmp_path) -> pathlib.Path:
     for i in range(2):
         write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
         write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
-    input_pipeline.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
+    class_list.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
     return folder
 
 
@@ -78,3 +82,12 @@ def quickdraw_data() -> pathlib.Path:
     if "QUICKDRAW_DATA" not in os.environ:
         pytest.skip("QUICKDRAW_DATA names no folder of real drawings")
     return pathlib.Path(os.environ["QUICKDRAW_DATA"])
+
+
+@pytest.fixture
+def source(tmp_path) -> pathlib.Path:
+    """A folder of ndjson files of three categories, 30 drawings each."""
+    folder = tmp_path / "ndjson"
+    for word in ("zebra", "ant", "mouse"):
+        write_ndjson(folder, word, 30)
+    return folder

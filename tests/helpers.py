@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import strategies as st
 
-import input_pipeline
 import model
-import train_model
+from dataset import conversion, records
 from drawings import ink
+from training import run as training_run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -41,27 +41,25 @@ def write_ndjson(folder: pathlib.Path, word: str, count: int, *, seed: int = 0) 
     return path
 
 
-def write_records(path: pathlib.Path, records: list[bytes]) -> str:
+def write_records(path: pathlib.Path, serialized: list[bytes]) -> str:
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
+        for record in serialized:
             writer.write(record)
     return str(path)
 
 
 def read_records(path) -> list[bytes]:
-    return list(input_pipeline.read_records(str(path)))
+    return list(records.read_records(str(path)))
 
 
 def random_records(count: int, *, num_classes: int = 3, seed: int = 0) -> list[bytes]:
     """Records of random ink of 1 to 59 rows."""
     rng = np.random.default_rng(seed)
-    records = []
+    encoded = []
     for _ in range(count):
         drawing = ink.strokes_to_ink(random_strokes(rng))
-        records.append(
-            input_pipeline.encode_record(drawing.tobytes(), int(rng.integers(num_classes)))
-        )
-    return records
+        encoded.append(records.encode_record(drawing.tobytes(), int(rng.integers(num_classes))))
+    return encoded
 
 
 def run_dataset(dataset_fn) -> list:
@@ -120,7 +118,7 @@ TINY = model.HParams(
 
 
 def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
-    """Trains on the records in a folder; `changes` are fields of `train_model.Run`."""
+    """Trains on the records in a folder; `changes` are fields of `Run`."""
     arguments = {
         "training_files": sorted(map(str, folder.glob("training.tfrecord-*"))),
         "eval_files": sorted(map(str, folder.glob("eval.tfrecord-*"))),
@@ -130,11 +128,14 @@ def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes
         "eval_throttle_secs": 0,
         "seed": 0,
     }
-    run = train_model.Run(
-        classes=classes, params=params, model_dir=str(model_dir), steps=steps,
+    run = training_run.Run(
+        classes=classes,
+        params=params,
+        model_dir=str(model_dir),
+        steps=steps,
         **{**arguments, **changes},
-    )  # fmt: skip
-    return train_model.train(run)
+    )
+    return training_run.train(run)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,3 +173,37 @@ def train_model_args(data, **flags) -> list[str]:
         "classes_file": f"{data}/training.tfrecord.classes",
     }
     return ["train_model.py", *(f"--{k}={v}" for k, v in {**defaults, **flags}.items())]
+
+
+SPLITS = (conversion.Split("training", 20), conversion.Split("eval", 5))
+
+
+def convert(source, target, *, splits=SPLITS, num_shards=3, seed=0, num_workers=2, **options):
+    """Converts a folder; `options` are those of `conversion.convert`."""
+    return conversion.convert(
+        str(source),
+        str(target),
+        splits=splits,
+        num_shards=num_shards,
+        seed=seed,
+        num_workers=num_workers,
+        **options,
+    )
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def global_step(model_dir) -> int:
+    """Of the last checkpoint."""
+    return tf.train.load_variable(str(model_dir), "global_step")
+
+
+CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
+
+
+def tf_config(kind, index=0, cluster=None) -> dict[str, str]:
+    """The environment of a task of a cluster."""
+    task = {"type": kind, "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}

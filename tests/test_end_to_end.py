@@ -4,9 +4,8 @@ import json
 
 from helpers import run_program, train
 
-import input_pipeline
 import model
-from dataset import conversion
+from dataset import class_list, conversion
 
 
 def make_doodles(folder, count: int) -> None:
@@ -38,14 +37,24 @@ def test_doodles_to_a_model_that_knows_them(tmp_path):
         seed=0,
         num_workers=2,
     )
-    classes = input_pipeline.read_classes(str(tmp_path / "out/training.tfrecord.classes"))
+    classes = class_list.read_classes(str(tmp_path / "out/training.tfrecord.classes"))
     params = model.HParams(
-        num_classes=len(classes), num_layers=1, num_nodes=32, num_conv=(24, 32), conv_len=(5, 5),
+        num_classes=len(classes),
+        num_layers=1,
+        num_nodes=32,
+        num_conv=(24, 32),
+        conv_len=(5, 5),
         learning_rate=0.005,
-    )  # fmt: skip
+    )
     result = train(
-        tmp_path / "out", tmp_path / "model", params=params, classes=classes, steps=150,
-        batch_size=16, save_checkpoints_steps=1000, eval_throttle_secs=600,
-    )  # fmt: skip
+        tmp_path / "out",
+        tmp_path / "model",
+        params=params,
+        classes=classes,
+        steps=150,
+        batch_size=16,
+        save_checkpoints_steps=1000,
+        eval_throttle_secs=600,
+    )
     assert result["drawings"] == 100
     assert result["accuracy"] > 0.6  # chance is 0.1

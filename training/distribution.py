@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
+import re
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
@@ -100,10 +102,31 @@ def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
     try:
         config = json.loads(text)
         task = config.get("task", {})
-        cluster = {kind: list(hosts) for kind, hosts in config.get("cluster", {}).items()}
-        return cluster, str(task.get("type", "chief")), int(task.get("index", 0))
+        cluster = dict(config.get("cluster", {}))
+        kind, index = str(task.get("type", "chief")), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"TF_CONFIG is not a cluster in JSON ({error}): {text}") from None
+    for name, hosts in cluster.items():
+        if not isinstance(hosts, list) or not all(map(_is_address, hosts)):
+            raise ValueError(
+                f'TF_CONFIG: {name} is {json.dumps(hosts)}; expected a list such as ["host:2222"]'
+            )
+    return cluster, kind, index
+
+
+def _is_address(host: object) -> bool:
+    return isinstance(host, str) and bool(re.fullmatch(r".+:\d{1,5}", host))
+
+
+def look_for_the_chief_often() -> None:
+    """Makes workers of parameter servers look every second whether the chief has begun.
+
+    TensorFlow looks every 30 seconds, in which a short training may be over, and has no setting.
+    """
+    session_manager = tf.compat.v1.train.SessionManager
+    session_manager.__init__ = functools.partialmethod(
+        session_manager.__init__, recovery_wait_secs=1
+    )
 
 
 def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
@@ -146,13 +169,25 @@ def explained_errors(task: Task) -> Iterator[None]:
         tf.errors.FailedPreconditionError,
         tf.errors.InternalError,
         tf.errors.UnavailableError,
+        tf.errors.UnknownError,
     ) as error:
         if task.num_workers == 1:
             raise
+        if "Could not start gRPC server" in str(error):
+            raise PeerFailed(
+                f"{own_address()}, this process's address in TF_CONFIG, is in use: another "
+                "program listens there, or an earlier process that has not ended yet"
+            ) from error
         raise PeerFailed(
             f"another process of the cluster failed ({type(error).__name__}). Start this one "
             "again: it goes on from the last checkpoint"
         ) from error
+
+
+def own_address() -> str:
+    """The host and port that TF_CONFIG gives this process."""
+    cluster, kind, index = json_cluster(os.environ.get("TF_CONFIG", "{}"))
+    return cluster[kind][index]
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Sequence
 
@@ -12,18 +11,11 @@ from common import console
 
 import tensorflow as tf
 
-from evaluation import outcomes
-from training import distribution, model_dirs, summaries
+from evaluation import evaluate, outcomes
+from training import best, summaries
 
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0
-
-# Seconds from one look to the next at the other processes of a cluster, and for each to answer:
-# less than a process needs to start again, so that it is missed meanwhile.
-PROBE_SECONDS = 0.5
-
-# Seconds from one look at the chief to the next, where each trains at its own pace.
-CHIEF_SECONDS = 2.0
 
 
 class ProgressHook(tf.estimator.SessionRunHook):
@@ -53,7 +45,8 @@ class ProgressHook(tf.estimator.SessionRunHook):
         self._seconds, self._steps = 0.0, 0
 
     def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
-        self._started, self._ended = time.monotonic(), None
+        self._started = time.monotonic()
+        self._ended: float | None = None
         return tf.estimator.SessionRunArgs([self._loss, self._global_step])
 
     def end_step(self) -> None:
@@ -96,114 +89,59 @@ class StepEnd(tf.estimator.CheckpointSaverListener):
         self._progress.end_step()
 
 
-class ClusterHook(tf.estimator.SessionRunHook):
-    """Ends the process when others of its cluster are missing, so that it can be started again.
+class Stopped(Exception):
+    """The user or a scheduler asked the run to stop, by the signal of that number."""
 
-    TensorFlow itself would wait for hours, in calls that nothing interrupts: for one that does not
-    come, and, where all train in step, for one that was started again by itself.
+    def __init__(self, number: int):
+        super().__init__(f"signal {number}")
+        self.number = number
 
-    Where each trains at its own pace, it pauses while the chief is gone: when that comes back, it
-    takes up its last checkpoint for all, and what was done meanwhile would be lost.
+
+class StopSignal:
+    """Makes the first SIGINT or SIGTERM a `Stopped`; the second acts as it always does.
+
+    Raised at once, or, while a `StopHook` has a session, by that hook after the session's step.
     """
 
-    def __init__(self, *, patience: float, in_step: bool):
-        """Waits so many seconds for a step; in step, only as long as all that came are there."""
-        self._patience = patience
-        self._in_step = in_step
-        self._last_step = time.monotonic()
-        self._ended = False
-        self._chief_is_gone = False
-        threading.Thread(target=self._watch, daemon=True).start()
-        if not in_step:
-            threading.Thread(target=self._watch_chief, daemon=True).start()
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.sessions = 0  # a run evaluates in the midst of training
 
-    def before_run(self, run_context) -> None:
-        while self._chief_is_gone:
-            time.sleep(PROBE_SECONDS)
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
 
-    def after_run(self, run_context, run_values) -> None:
-        self._last_step = time.monotonic()
-
-    def end(self, session) -> None:
-        self._ended = True
-
-    def _watch(self) -> None:
-        came, silent_before = set(), set()
-        while not self._ended:
-            time.sleep(PROBE_SECONDS)
-            waited = time.monotonic() - self._last_step
-            if waited < 2 * PROBE_SECONDS:
-                continue
-            answers = distribution.probe(seconds=PROBE_SECONDS)
-            came |= {name for name, answer in answers.items() if answer == "there"}
-            gone = {name for name in came if answers[name] == "gone"}
-            silent = {name for name in came if answers[name] == "silent"}
-            lost = gone | silent & silent_before  # a network may lose one packet
-            silent_before = silent
-            if self._ended:
-                return
-            if self._in_step and lost:
-                self._give_up(f"{', '.join(sorted(lost))} is gone")
-            if waited > self._patience:
-                missing = [name for name, answer in answers.items() if answer != "there"]
-                what = (
-                    f"no connection to {', '.join(missing)}" if missing else "all others are there"
-                )
-                self._give_up(
-                    f"no step was done in {self._patience:,.0f} seconds; {what}. Start what is "
-                    "missing, or give a longer --cluster_timeout_secs"
-                )
-
-    def _watch_chief(self) -> None:
-        came = False
-        while not self._ended:
-            time.sleep(CHIEF_SECONDS)
-            answers = distribution.probe(seconds=PROBE_SECONDS, only="chief").values()
-            came |= "there" in answers
-            self._chief_is_gone = came and "gone" in answers
-
-    @staticmethod
-    def _give_up(message: str) -> None:
-        console.fail(f"{message}; started again, this process goes on from the last checkpoint")
-        os._exit(console.EXIT_RETRY)
-
-
-class Stopped(Exception):
-    """The user or a scheduler asked the run to stop."""
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.number = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not self.sessions:
+            raise Stopped(number)
+        print("\nStopping after this step; once more to stop at once.", flush=True)
 
 
 class StopHook(tf.estimator.SessionRunHook):
-    """Ends a session after the step in which SIGINT or SIGTERM came, with a checkpoint.
+    """Ends a session after the step in which a signal came, with a checkpoint."""
 
-    The second signal acts as it would have without the hook.
-    """
-
-    signal_number: int | None = None
-
-    @classmethod
-    def install(cls) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, cls._on_signal)
-
-    @classmethod
-    def _on_signal(cls, number: int, frame: object) -> None:
-        print("\nStopping after this step; once more to stop at once.", flush=True)
-        cls.signal_number = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def __init__(self, *, save_to: str | None):
+    def __init__(self, stop: StopSignal, *, save_to: str | None):
         """Saves to that folder; None where there is nothing to save, as in evaluation."""
+        self._stop = stop
         self._save_to = save_to
 
+    def after_create_session(self, session, coord) -> None:
+        self._stop.sessions += 1
+
     def after_run(self, run_context, run_values) -> None:
-        if StopHook.signal_number is None:
+        if self._stop.number is None:
             return
         if self._save_to:
             (saver,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)
             step = tf.compat.v1.train.get_global_step()
             saver.save(run_context.session, os.path.join(self._save_to, "model.ckpt"), step)
-        raise Stopped
+        raise Stopped(self._stop.number)
+
+    def end(self, session) -> None:
+        self._stop.sessions -= 1
 
 
 class EarlyStopHook(tf.estimator.SessionRunHook):
@@ -227,15 +165,30 @@ class AfterEvaluation(tf.estimator.Exporter):
 
     name = "after_evaluation"
 
-    def __init__(self, collector: outcomes.CollectOutcomes, *, classes: Sequence[str]):
-        """`collector` is a hook of the evaluations."""
+    def __init__(
+        self,
+        collector: outcomes.CollectOutcomes,
+        *,
+        classes: Sequence[str],
+        by_evaluator: bool = False,
+    ):
+        """`collector` is a hook of the evaluations; a cluster's evaluator says that it is one."""
         self._collector = collector
         self._classes = classes
+        self._by_evaluator = by_evaluator
         self._first = True
         self.num_since_best = 0
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        print_evaluation(eval_result)
+        evaluate.check_finite(eval_result, checkpoint=checkpoint_path)
+        evaluate.print_result(eval_result)
+        # Before the pictures: whatever happens to them, the best is kept.
+        self.num_since_best = best.add_evaluation(
+            estimator.model_dir,
+            eval_result,
+            checkpoint=checkpoint_path,
+            by_evaluator=self._by_evaluator,
+        )
         step = int(eval_result["global_step"])
         folder = estimator.eval_dir()
         rate = eval_result["drawings"] / self._collector.seconds
@@ -249,15 +202,3 @@ class AfterEvaluation(tf.estimator.Exporter):
             first=self._first,
         )
         self._first = False
-        self.num_since_best = model_dirs.add_evaluation(
-            estimator.model_dir, eval_result, checkpoint=checkpoint_path
-        )
-
-
-def print_evaluation(result: dict[str, float]) -> None:
-    print(
-        f"evaluation at step {result['global_step']:,}: accuracy {result['accuracy']:.2%}, top 3 "
-        f"{result['top_3_accuracy']:.2%}, loss {result['loss']:.4f}, "
-        f"{result['drawings']:,} drawings",
-        flush=True,
-    )

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-import model
 from drawings import pictures
 from evaluation import outcomes
+from network import outcome
 
 # Drawings a picture, four of them side by side: so their words can be read at the width that
 # TensorBoard gives a picture. And the training steps from one picture of them to the next.
@@ -73,7 +73,7 @@ class PicturesHook(tf.estimator.SessionRunHook):
         self._classes = classes
 
     def begin(self) -> None:
-        self._tensors = model.outcome_tensors()
+        self._tensors = outcome.published()._asdict()
         del self._tensors["embedding"]
         self._global_step = tf.compat.v1.train.get_global_step()
 
@@ -140,8 +140,9 @@ def _write_projector(
     count = min(len(seen.inks), len(seen.embeddings))
     rows = ["\t".join(map("%.4g".__mod__, row)) for row in seen.embeddings[:count].tolist()]
     _write(os.path.join(files, "embeddings.tsv"), "\n".join(rows).encode())
+    words = [name.replace("\t", " ") for name in classes]  # a tab ends a column
     labels = [
-        f"{classes[label]}\t{classes[guess]}\t{'right' if label == guess else 'wrong'}"
+        f"{words[label]}\t{words[guess]}\t{'right' if label == guess else 'wrong'}"
         for label, guess in zip(seen.labels[:count], seen.predictions[:count])
     ]
     _write(os.path.join(files, "labels.tsv"), "\n".join(["word\tguess\tresult", *labels]).encode())

@@ -172,7 +172,7 @@ PIECES = st.sampled_from(
     + [b"", b"00", b"1e2", b"-0", b"1234567", b"[[1],[2]]", b",[3]", b'"drawing":[],']
     + [b'"word":"dog",', b"true", b"false", b"null", b'"recognized":false,', "é".encode()]
     + [b"9" * 19, b"9" * 400]
-)  # fmt: skip
+)
 EDITS = st.lists(st.tuples(st.integers(0, len(PLAIN)), st.integers(0, 3), PIECES), max_size=3)
 
 

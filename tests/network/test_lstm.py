@@ -27,9 +27,14 @@ def outputs_and_gradients(cell_type, inputs, lengths, weights, output_gradient, 
         x = tf.constant(inputs)
         (wf, bf), (wb, bb) = [tuple(map(tf.constant, pair)) for pair in weights]
         outputs = lstm.bidirectional_lstm(
-            x, tf.constant(lengths), (wf, bf), (wb, bb),
-            cell_type=cell_type, training=True, bfloat16=bfloat16,
-        )  # fmt: skip
+            x,
+            tf.constant(lengths),
+            (wf, bf),
+            (wb, bb),
+            cell_type=cell_type,
+            training=True,
+            bfloat16=bfloat16,
+        )
         mask = tf.transpose(tf.sequence_mask(lengths, len(inputs), dtype=tf.float32))
         outputs *= mask[:, :, tf.newaxis]
         gradients = tf.gradients(outputs, [x, wf, bf, wb, bb], grad_ys=output_gradient)
@@ -166,9 +171,9 @@ def test_cudnn_operation_takes_the_layers_shapes():
 
 def test_cudnn_without_a_gpu_names_the_alternative(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    assert lstm.choose_kernel("auto") == "block_lstm"
+    assert lstm.resolve_cell_type("auto") == "block_lstm"
     with pytest.raises(ValueError, match="needs a GPU, and TensorFlow sees none.*block_lstm"):
-        lstm.choose_kernel("cudnn_lstm")
+        lstm.resolve_cell_type("cudnn_lstm")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
-    assert lstm.choose_kernel("auto") == "cudnn_lstm"
-    assert lstm.choose_kernel("lstm") == "lstm"
+    assert lstm.resolve_cell_type("auto") == "cudnn_lstm"
+    assert lstm.resolve_cell_type("lstm") == "lstm"

@@ -9,7 +9,7 @@ import input_pipeline
 import model
 from drawings import ink, ndjson
 from serving import classifier, exporting
-from training import model_dirs
+from training import best, model_dirs
 
 tf1 = tf.compat.v1
 
@@ -25,7 +25,7 @@ def in_graph_ink(strokes_of_drawings) -> list[np.ndarray]:
     points = [ink.strokes_to_points(strokes) for strokes in strokes_of_drawings]
     with tf.Graph().as_default(), tf1.Session() as session:
         lengths = tf.constant([len(p) for p in points], tf.int64)
-        values, lengths = session.run(exporting.strokes_to_ink(tf.constant(pad(points)), lengths))
+        values, lengths = session.run(exporting.points_to_ink(tf.constant(pad(points)), lengths))
     for drawing, length in zip(values, lengths):
         assert not drawing[length:].any()
     return [drawing[:length] for drawing, length in zip(values, lengths)]
@@ -64,7 +64,7 @@ def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
 def test_points_that_are_no_drawing_are_refused(points, length, message):
     with tf.Graph().as_default(), tf1.Session() as session:
         fed = tf1.placeholder(tf.float32), tf1.placeholder(tf.int64)
-        encoded = exporting.strokes_to_ink(*fed)
+        encoded = exporting.points_to_ink(*fed)
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             session.run(encoded, dict(zip(fed, ([points], [length]))))
 
@@ -85,15 +85,16 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
     assert examples["classes"].shape == examples["probabilities"].shape == (48, 5)
     assert examples["embedding"].shape == (48, 12)
 
-    params, classes, _ = model_dirs.find_model(str(trained.model_dir))
+    found = model_dirs.find_model(str(trained.model_dir))
+    params, classes = found.params, found.classes
     estimator = tf.estimator.Estimator(model.model_fn, params=params)
     for i, record in enumerate(records[:5]):
         example = tf.train.Example.FromString(record).features.feature
         drawing = np.array(example["ink"].float_list.value, np.float32).reshape(1, -1, 3)
-        features = {"ink": drawing, "shape": np.array([[drawing.shape[1], 3]])}
+        features = {"ink": drawing, "lengths": np.array([drawing.shape[1]])}
         (expected,) = estimator.predict(
             lambda features=features: tf.data.Dataset.from_tensors(features),
-            checkpoint_path=model_dirs.best_checkpoint(str(trained.model_dir)),
+            checkpoint_path=best.best_checkpoint(str(trained.model_dir)),
         )
         order = np.argsort(-expected["probabilities"])[:5]
         assert [word.decode() for word in examples["classes"][i]] == [classes[k] for k in order]

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 import input_pipeline
 import model
-import train_model
-from training import distribution, hooks
+from dataset import class_list
+from training import distribution, hooks, run
 
 
 class PreciseProgress(hooks.ProgressHook):
@@ -29,24 +29,32 @@ if __name__ == "__main__":
     tf.compat.v1.disable_eager_execution()
     hooks.ProgressHook, hooks.PROGRESS_SECONDS = PreciseProgress, 0.0
     input_pipeline.POOL_BATCHES = 1
-    classes = input_pipeline.read_classes(classes_file)
+    classes = class_list.read_classes(classes_file)
     task = distribution.read_task(kind)
-    train_model.train(train_model.Run(
-        training_files=files,
-        eval_files=files,
-        classes=classes,
-        params=model.HParams(
-            num_classes=len(classes), num_layers=1, num_nodes=6, num_conv=(6,), conv_len=(3,),
-            learning_rate=0.02, dropout=0.0, gradient_clipping_norm=0.5,
-        ),
-        model_dir=model_dir,
-        steps=int(steps),
-        batch_size=int(batch_size),
-        save_checkpoints_steps=1000,
-        keep_checkpoint_max=1,
-        eval_throttle_secs=1000,
-        seed=0,
-        task=task,
-        strategy=distribution.make_strategy(kind) if task.trains else None,
-        cluster_timeout_secs=60,
-    ))  # fmt: skip
+    run.train(
+        run.Run(
+            training_files=files,
+            eval_files=files,
+            classes=classes,
+            params=model.HParams(
+                num_classes=len(classes),
+                num_layers=1,
+                num_nodes=6,
+                num_conv=(6,),
+                conv_len=(3,),
+                learning_rate=0.02,
+                dropout=0.0,
+                gradient_clipping_norm=0.5,
+            ),
+            model_dir=model_dir,
+            steps=int(steps),
+            batch_size=int(batch_size),
+            save_checkpoints_steps=1000,
+            keep_checkpoint_max=1,
+            eval_throttle_secs=1000,
+            seed=0,
+            task=task,
+            strategy=distribution.make_strategy(kind) if task.trains else None,
+            cluster_timeout_secs=60,
+        )
+    )

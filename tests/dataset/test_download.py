@@ -9,11 +9,13 @@ import threading
 import pytest
 from helpers import run_program, start_program
 
-import download_drawings
+from dataset import download
 
 LINES = [
     json.dumps({"word": "cat", "drawing": [[[i, 1], [2, i]]]}).encode() + b"\n" for i in range(3000)
 ]
+
+
 CONTENT = b"".join(LINES)
 
 
@@ -93,10 +95,10 @@ def server():
 
 def fetch(server, folder, *, max_lines=0, timeout=10.0):
     path = folder / "cat.ndjson"
-    source = download_drawings.Source(
+    source = download.Source(
         f"{server.url}/cat.ndjson", max_lines, timeout=timeout, first_delay=0.001
     )
-    download_drawings.download(source, str(path), on_bytes=lambda count: None)
+    download.download(source, str(path), on_bytes=lambda count: None)
     assert os.listdir(folder) == ["cat.ndjson"]
     return path.read_bytes()
 
@@ -154,21 +156,21 @@ def test_enough_lines_ask_nothing_and_more_lines_ask_for_the_rest(server, tmp_pa
 
 def test_missing_file_is_given_up_at_once(server, tmp_path):
     server.plan = [404]
-    with pytest.raises(download_drawings.DownloadError, match="answers 404 .*categories.txt"):
+    with pytest.raises(download.DownloadError, match="answers 404 .*categories.txt"):
         fetch(server, tmp_path)
     assert len(server.requests) == 1
 
 
 def test_hopeless_server_is_given_up_after_some_attempts(server, tmp_path):
     server.plan = [503] * 100
-    with pytest.raises(download_drawings.DownloadError, match="503 .*gave up"):
+    with pytest.raises(download.DownloadError, match="503 .*gave up"):
         fetch(server, tmp_path)
-    assert len(server.requests) == download_drawings.MAX_ATTEMPTS
+    assert len(server.requests) == download.MAX_ATTEMPTS
     assert not list(tmp_path.iterdir())
 
 
 def test_categories_are_those_of_the_data_set():
-    categories = download_drawings.read_categories()
+    categories = download.read_categories()
     assert len(categories) == len(set(categories)) == 345
     assert categories == sorted(categories)
     assert {"The Eiffel Tower", "cat", "zigzag"} < set(categories)
@@ -193,9 +195,11 @@ def test_program_fetches_what_it_can_and_says_what_it_cannot(server, tmp_path):
 def test_ctrl_c_ends_at_once_and_keeps_what_came(server, tmp_path):
     server.plan = ["hangs"]
     process = start_program(
-        "download_drawings.py", f"--output_path={tmp_path}", f"--base_url={server.url}",
+        "download_drawings.py",
+        f"--output_path={tmp_path}",
+        f"--base_url={server.url}",
         "--categories=cat",
-    )  # fmt: skip
+    )
     while not (tmp_path / "cat.ndjson.part").exists() and process.poll() is None:
         pass
     os.kill(process.pid, signal.SIGINT)

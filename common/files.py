@@ -1,0 +1,56 @@
+"""Files and folders, local or remote, as far as the programs treat them alike."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+# Characters that TensorFlow takes for a pattern wherever it looks for a checkpoint.
+PATTERN_CHARACTERS = "*?[]\\"
+
+
+def write_whole(path: str, text: str) -> None:
+    """Writes a file that is there whole or not at all."""
+    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write(text)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def list_folder(folder: str) -> list[str]:
+    """The names of a folder's files and folders, sorted; none where there is no such folder."""
+    if not tf.io.gfile.isdir(folder):
+        return []
+    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+
+
+def check_output_folder(path: str, *, flag: str) -> None:
+    """Makes sure that a folder can stand at that path.
+
+    Raises:
+      ValueError: a file stands there or above it, or nothing can be written there; `flag` named
+        the path.
+    """
+    if "://" in path:
+        return
+    above = os.path.abspath(path)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise ValueError(f"{flag}={path}: {above} is a file, not a folder; give another path")
+    if not os.access(above, os.W_OK):
+        raise ValueError(f"{flag}={path}: {above} cannot be written to; give another path")
+
+
+def check_no_pattern(path: str, *, flag: str) -> None:
+    """Refuses the name of a folder whose checkpoints TensorFlow would not find.
+
+    Raises:
+      ValueError: the name holds one of PATTERN_CHARACTERS; `flag` gave it.
+    """
+    found = [character for character in PATTERN_CHARACTERS if character in path]
+    if found:
+        raise ValueError(
+            f"{flag}={path}: TensorFlow takes {' '.join(found)} in a folder's name for a pattern; "
+            "give a name without it"
+        )

@@ -1,0 +1,260 @@
+"""Downloads files of drawings, as many of each one's lines as asked for.
+
+Files appear under their final names when they are complete; one that was interrupted is continued.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import http.client
+import os
+import random
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+from common import console
+
+import orjson
+
+CATEGORIES_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "categories.txt")
+
+# Files fetched at once: enough to fill a fast line, few enough for a server not to mind.
+PARALLEL_DOWNLOADS = 8
+
+# Attempts in a row that bring nothing before a file is given up, and the time before the second;
+# it doubles each time.
+MAX_ATTEMPTS = 6
+FIRST_DELAY_SECONDS = 1.0
+
+# Without a byte for so long, a connection is taken for dead.
+TIMEOUT_SECONDS = 60.0
+
+CHUNK_BYTES = 1 << 16
+
+# Answers that another attempt may change.
+RETRIED_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
+
+PARTIAL_SUFFIX = ".part"
+
+
+class DownloadError(Exception):
+    """A file cannot be had; the message says why."""
+
+
+class _Retry(Exception):
+    """This attempt failed, another may not."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    url: str
+    max_lines: int  # 0 for all
+    timeout: float = TIMEOUT_SECONDS
+    first_delay: float = FIRST_DELAY_SECONDS
+
+
+def download(
+    source: Source,
+    path: str,
+    *,
+    on_bytes: Callable[[int], None],
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Downloads a file, or as much of it as is missing, to `path`.
+
+    Args:
+      source: where from, and how many lines.
+      path: local file. `path + ".part"` holds what is there of an unfinished one.
+      on_bytes: told how many bytes have come; what it raises ends the download.
+      sleep: waits some seconds between two attempts.
+
+    Raises:
+      DownloadError: it cannot be had.
+      OSError: it cannot be written.
+    """
+    if os.path.exists(path) and _has_lines(path, source.max_lines):
+        return
+    partial = path + PARTIAL_SUFFIX
+    if os.path.exists(path) and not os.path.exists(partial):
+        shutil.copyfile(path, partial)  # of a run that asked for fewer
+    failures = 0
+    while True:
+        size = _size(partial)
+        try:
+            _fetch(source, partial, on_bytes)
+            break
+        except _Retry as problem:
+            failures = 1 if _size(partial) > size else failures + 1
+            if failures == MAX_ATTEMPTS:
+                raise DownloadError(f"{source.url}: {problem}; gave up for now") from None
+            sleep(source.first_delay * 2 ** (failures - 1) * random.uniform(0.5, 1.5))
+    _keep_lines(partial, source.max_lines)
+    os.replace(partial, path)
+
+
+def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> None:
+    """Appends to the partial file what is missing.
+
+    Raises:
+      _Retry: the server or the line failed before the end.
+      DownloadError: the server says that there is no such file.
+    """
+    if source.max_lines and _has_lines(partial, source.max_lines):
+        return
+    start = _size(partial)
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    request = urllib.request.Request(source.url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=source.timeout) as response:
+            resumed = response.status == 206 and _range_start(response) == start
+            lines_left = source.max_lines - (_count_lines(partial) if resumed else 0)
+            with open(partial, "ab" if resumed else "wb") as file:
+                for data in _read(response):
+                    file.write(data)
+                    on_bytes(len(data))
+                    lines_left -= data.count(b"\n")
+                    if source.max_lines and lines_left <= 0:
+                        return
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416 and start:  # nothing is missing
+            return
+        if error.code in RETRIED_STATUS:
+            raise _Retry(f"the server answers {error.code} {error.reason}") from None
+        problem = f"{source.url}: the server answers {error.code} {error.reason}"
+        if error.code == 404:
+            problem += "; dataset/categories.txt lists the data set's categories"
+        raise DownloadError(problem) from None
+    except urllib.error.URLError as error:
+        raise _Retry(str(error.reason)) from None
+    # Before Python 3.10 socket.timeout is no TimeoutError.
+    except (http.client.HTTPException, ConnectionError, socket.timeout, zlib.error) as error:
+        raise _Retry(f"the connection failed ({type(error).__name__})") from None
+    if not _ends_well(partial):
+        raise _Retry("the file ends in the middle of a line")
+
+
+def _range_start(response: http.client.HTTPResponse) -> int | None:
+    """Of `Content-Range: bytes 100-199/200`."""
+    try:
+        return int(response.headers["Content-Range"].split()[1].split("-")[0])
+    except (AttributeError, IndexError, ValueError):
+        return None
+
+
+def _read(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body, piece by piece, uncompressed even if the server compresses unasked."""
+    gzipped = response.headers.get("Content-Encoding", "identity") == "gzip"
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16) if gzipped else None
+    received = 0
+    while data := response.read1(CHUNK_BYTES):
+        received += len(data)
+        yield decompressor.decompress(data) if decompressor else data
+    expected = response.headers.get("Content-Length")
+    if expected is not None and received < int(expected):
+        raise http.client.IncompleteRead(b"", int(expected) - received)
+    if decompressor and not decompressor.eof:
+        raise http.client.IncompleteRead(b"")
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def _count_lines(path: str) -> int:
+    if not os.path.exists(path):
+        return 0
+    with open(path, "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
+
+
+def _has_lines(path: str, count: int) -> bool:
+    """Whether a file holds so many lines; of all (0) nobody can know without asking."""
+    return bool(count) and _count_lines(path) >= count
+
+
+def _ends_well(path: str) -> bool:
+    """Whether a file ends with a line break, or else with a whole line."""
+    if not _size(path):
+        return True
+    with open(path, "rb") as file:
+        file.seek(max(0, _size(path) - (1 << 20)))
+        last = file.read().split(b"\n")[-1]
+    try:
+        return not last or bool(orjson.loads(last))
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _keep_lines(path: str, count: int) -> None:
+    """Cuts a file after its first `count` lines; 0 keeps all."""
+    if not count:
+        return
+    kept = 0
+    with open(path, "rb+") as file:
+        for number, line in enumerate(file):
+            if number == count:
+                file.truncate(kept)
+                return
+            kept += len(line)
+
+
+def read_categories() -> list[str]:
+    """The 345 categories of the data set."""
+    with open(CATEGORIES_FILE, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def download_all(
+    categories: Sequence[str], output_path: str, *, base_url: str, max_lines: int
+) -> dict[str, str]:
+    """Downloads categories, several at a time.
+
+    Returns:
+      The reason for each category that could not be had.
+    """
+    os.makedirs(output_path, exist_ok=True)
+    progress = console.Progress("Downloading", len(categories))
+    received, lock = 0, threading.Lock()
+    stopped = threading.Event()
+
+    def on_bytes(count: int) -> None:
+        nonlocal received
+        if stopped.is_set():
+            raise DownloadError("stopped")
+        with lock:
+            received += count
+            progress.update(done, f"{done}/{len(categories)} files, {received / 1e6:,.0f} MB")
+
+    def fetch(category: str) -> None:
+        url = f"{base_url.rstrip('/')}/{urllib.parse.quote(category)}.ndjson"
+        path = os.path.join(output_path, f"{category}.ndjson")
+        download(Source(url, max_lines), path, on_bytes=on_bytes, sleep=stopped.wait)
+
+    failed: dict[str, str] = {}
+    done = 0
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+        futures = {pool.submit(fetch, category): category for category in categories}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                try:
+                    future.result()
+                except DownloadError as error:
+                    failed[futures[future]] = str(error)
+                done += 1
+                on_bytes(0)
+        except BaseException:  # Ctrl-C, or a full disk: the others stop at their next bytes
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return failed

@@ -1,0 +1,102 @@
+"""A step of the optimiser, and its learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+# What a step says when a gradient is NaN or infinite.
+NOT_FINITE = "the gradients are not finite"
+
+
+def cosine_learning_rate(
+    global_step: tf.Tensor, *, highest: float, warmup_steps: int, decay_steps: int
+) -> tf.Tensor:
+    """The learning rate of a step, float32 []: a linear rise, then half a cosine wave down to zero.
+
+    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without
+    the restarts.
+
+    Args:
+      global_step: int64 [], steps done.
+      highest: the rate between rise and fall.
+      warmup_steps: of the rise.
+      decay_steps: where the rate is zero, counted from the first step.
+    """
+    step = tf.cast(global_step, tf.float32)
+    warmup = float(min(warmup_steps, decay_steps))
+    rising = (step + 1) / max(warmup, 1.0)
+    share = tf.clip_by_value((step - warmup) / max(decay_steps - warmup, 1.0), 0.0, 1.0)
+    falling = 0.5 * (1 + tf.cos(math.pi * share))
+    return highest * tf.where(step < warmup, rising, falling)
+
+
+def train_op(
+    loss: tf.Tensor,
+    *,
+    learning_rate: tf.Tensor,
+    gradient_clipping_norm: float,
+    half_precision: tf.DType | None,
+) -> tf.Operation:
+    """One step of Adam on gradients clipped by their global norm, and its summaries.
+
+    Args:
+      loss: float32 [].
+      learning_rate: float32 [].
+      gradient_clipping_norm: bound of the gradients' global norm; 0 for none.
+      half_precision: of the products, None for float32. float16 needs its loss scaled.
+
+    Returns:
+      The operation that changes the variables and counts the global step.
+
+    Raises (when the graph runs):
+      tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
+    """
+    global_step = tf.compat.v1.train.get_or_create_global_step()
+    optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+    float16 = half_precision == tf.float16
+    if float16:
+        optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
+    with tf.name_scope("backward"):
+        gradients, variables = zip(*optimizer.compute_gradients(loss))
+    replicas = tf.distribute.get_replica_context()
+    num_replicas = replicas.num_replicas_in_sync
+    if num_replicas > 1:
+        # Clipping is for the gradients of the whole batch, of which each replica has a share.
+        gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
+    with tf.name_scope("clipping"):
+        norm = tf.linalg.global_norm(gradients)
+        if not float16:  # which skips steps whose gradients leave its range
+            # A loss is seen to be NaN only one step after the variables are, when they may have
+            # been saved.
+            norm = tf.debugging.check_numerics(norm, NOT_FINITE)
+        clipped = list(gradients)
+        if gradient_clipping_norm:
+            clipped, _ = tf.clip_by_global_norm(gradients, gradient_clipping_norm, use_norm=norm)
+    with tf.name_scope("gradient_norms"):
+        norms = [tf.norm(gradient) for gradient in gradients]
+        clipped_norm = tf.linalg.global_norm(clipped)
+
+    tf.compat.v1.summary.scalar("learning_rate", learning_rate)
+    tf.compat.v1.summary.scalar("global_norm/gradient_norm", norm)
+    tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", clipped_norm)
+    for gradient, gradient_norm, variable in zip(gradients, norms, variables):
+        name = variable.op.name
+        tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
+        tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
+
+    updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+    if num_replicas > 1:  # applying adds up what the replicas give
+        clipped = [gradient / num_replicas for gradient in clipped]
+    with tf.control_dependencies([norm, *updates]):
+        return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+
+
+def _sum_over_replicas(
+    strategy: tf.distribute.Strategy, *gradients: tf.distribute.DistributedValues
+) -> list[tf.distribute.DistributedValues]:
+    # What ReplicaContext.all_reduce does, which looks for a gradient's variables by their names
+    # and does not find those of the second replica.
+    pairs = [(gradient, gradient) for gradient in gradients]
+    return strategy.extended.batch_reduce_to(tf.distribute.ReduceOp.SUM, pairs)

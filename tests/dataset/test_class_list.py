@@ -1,0 +1,35 @@
+import pytest
+
+from dataset import class_list
+
+
+def test_classes_survive_the_file_in_any_script(tmp_path):
+    classes = ["aircraft carrier", "кот", "猫", "crème brûlée", " spaces "]
+    path = str(tmp_path / "classes")
+    class_list.write_classes(path, classes)
+    assert class_list.read_classes(path) == classes
+    (tmp_path / "classes").write_bytes("\ufeffcat\r\nкот\r\n".encode())
+    assert class_list.read_classes(path) == ["cat", "кот"]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"cat\n\ndog\n", "line 2: a blank line"),
+        (b"cat\ndog\ncat\n", "line 3: class 'cat' stands on line 1 already"),
+        (b"caf\xe9\n", "not a class list in UTF-8"),
+    ],
+)
+def test_bad_class_list_is_refused(tmp_path, content, message):
+    path = tmp_path / "classes"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as refusal:
+        class_list.read_classes(str(path))
+    assert str(path) in str(refusal.value)
+
+
+def test_missing_class_list_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no such class list"):
+        class_list.read_classes(str(tmp_path / "classes"))

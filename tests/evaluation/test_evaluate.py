@@ -1,0 +1,66 @@
+import re
+
+import pytest
+import tensorflow as tf
+
+import input_pipeline
+from evaluation import evaluate as evaluation
+from training import model_dirs
+
+
+def evaluate(trained, **changes):
+    found = model_dirs.find_model(str(trained.model_dir))
+    params, checkpoint = found.params, found.checkpoint
+    files = input_pipeline.match_files(trained.eval_data)
+    arguments = {"params": params, "checkpoint": checkpoint, "batch_size": 64, **changes}
+    return evaluation.evaluate(files, **arguments)
+
+
+def test_any_batch_size_gives_the_same_numbers(trained):
+    results = [evaluate(trained, batch_size=size) for size in (1, 7, 64)]
+    for metrics, seen, prefixes in results[1:]:
+        for name, value in results[0][0].items():
+            assert metrics[name] == pytest.approx(value, rel=1e-5), name
+        assert (seen.confusion(6) == results[0][1].confusion(6)).all()
+        assert [p["accuracy"] for p in prefixes] == [p["accuracy"] for p in results[0][2]]
+
+
+def test_outcomes_are_the_records(trained):
+    metrics, seen, prefixes = evaluate(trained)
+    assert seen.correct.mean() == pytest.approx(metrics["accuracy"])
+    assert len(seen.inks) == 48 and [*map(len, seen.inks)] == seen.lengths.tolist()
+    assert seen.confusion(6).sum(axis=1).tolist() == [8] * 6
+    assert [p["stroke_share"] for p in prefixes] == [0.25, 0.5, 0.75, 1.0]
+    assert prefixes[-1]["accuracy"] == metrics["accuracy"]
+
+
+def test_an_export_is_evaluated_as_its_checkpoint(trained):
+    found = model_dirs.find_model(str(trained.export))
+    assert found.classes == trained.classes
+    again, _, _ = evaluate(trained, params=found.params, checkpoint=found.checkpoint)
+    for name, value in evaluate(trained)[0].items():
+        if name != "global_step":
+            assert again[name] == pytest.approx(value, rel=1e-6), name
+
+
+def test_a_bad_record_is_named(trained, tmp_path):
+    (path, _) = input_pipeline.match_files(trained.eval_data)
+    damaged = tmp_path / "eval.tfrecord-00000-of-00001"
+    with open(path, "rb") as file:
+        damaged.write_bytes(file.read()[:-3])
+    found = model_dirs.find_model(str(trained.model_dir))
+    params, checkpoint = found.params, found.checkpoint
+    with pytest.raises(ValueError, match=re.escape(str(damaged)) + ": cannot be read after"):
+        evaluation.evaluate([str(damaged)], params=params, checkpoint=checkpoint, batch_size=8)
+
+
+def test_evaluating_leaves_no_trace_in_the_run(trained):
+    def files():
+        return sorted(
+            path for path in trained.model_dir.rglob("*") if "evaluation" not in str(path)
+        )
+
+    before = files()
+    evaluate(trained)
+    assert files() == before
+    assert tf.io.gfile.exists(str(trained.model_dir / "evaluations.ndjson"))

@@ -1,0 +1,259 @@
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import (
+    ROOT,
+    TINY,
+    random_records,
+    run_program,
+    start_program,
+    tf_config,
+    train,
+    train_model_args,
+    write_records,
+)
+
+from dataset import class_list
+from training import cluster, distribution
+
+CLUSTER_TASK = str(ROOT / "tests/training/cluster_task.py")
+
+
+def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]:
+    """Runs cluster_task.py as each task of a cluster; what the processes say, by task."""
+    with contextlib.ExitStack() as stack:
+        sockets = {
+            name: [stack.enter_context(socket.socket()) for _ in range(count)]
+            for name, count in cluster.items()
+        }
+        for each in [s for group in sockets.values() for s in group]:
+            each.bind(("127.0.0.1", 0))
+        hosts = {
+            name: [f"127.0.0.1:{s.getsockname()[1]}" for s in group]
+            for name, group in sockets.items()
+        }
+    processes = {}
+    try:
+        for name, group in hosts.items():
+            for index in range(len(group)):
+                processes[f"{name} {index}"] = subprocess.Popen(
+                    [sys.executable, CLUSTER_TASK, kind, *arguments],
+                    env={**os.environ, **tf_config(name, index, hosts)},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+        output = {}
+        for name, process in processes.items():
+            if not name.startswith("ps"):
+                output[name] = process.communicate(timeout=120)[0]
+                assert process.returncode == 0, output[name]
+        return output
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.communicate()
+
+
+def losses(output: str) -> list[float]:
+    return [float(loss) for loss in re.findall(r"^loss (\S+)$", output, re.M)]
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """Two files of 32 drawings, and the arguments for tests/cluster_task.py after the folder."""
+    records = random_records(64)
+    files = [write_records(tmp_path / f"r{i}", records[32 * i : 32 * i + 32]) for i in range(2)]
+    class_list.write_classes(str(tmp_path / "classes"), ["ant", "bee", "cat"])
+    return [str(tmp_path / "classes"), *files]
+
+
+def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files):
+    alone = subprocess.run(
+        [sys.executable, CLUSTER_TASK, "none", "64", "12", str(tmp_path / "one"), *two_files],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    expected = losses(alone.stdout)
+    assert len(expected) == 12 and expected[-1] < 0.9 * expected[0]
+    output = run_cluster(
+        "multi_worker", {"chief": 1, "worker": 1}, ["32", "12", str(tmp_path / "two"), *two_files]
+    )
+    for text in output.values():
+        np.testing.assert_allclose(losses(text), expected, atol=1e-5)
+    for name, _ in tf.train.list_variables(str(tmp_path / "one")):
+        one, two = (tf.train.load_variable(str(tmp_path / f), name) for f in ("one", "two"))
+        np.testing.assert_allclose(two, one, atol=1e-4, err_msg=name)
+
+
+def test_parameter_servers_train_and_evaluate(tmp_path, two_files):
+    output = run_cluster(
+        "parameter_server", {"chief": 1, "ps": 2}, ["32", "30", str(tmp_path / "m"), *two_files]
+    )
+    found = losses(output["chief 0"])
+    assert found[-1] < 0.8 * found[0]
+    assert "evaluation at step 30: " in output["chief 0"] and "64 drawings" in output["chief 0"]
+
+
+@pytest.fixture
+def mirrored():
+    """Two CPU devices in step, as train() takes them."""
+    return {
+        "strategy": tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
+        "session_config": tf.compat.v1.ConfigProto(
+            device_count={"CPU": 2}, allow_soft_placement=True
+        ),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_mirrored_devices_train_evaluate_everything_and_resume(data, tmp_path, mirrored, capsys,
+                                                               batch_norm):  # fmt: skip
+    params = dataclasses.replace(TINY, batch_norm=batch_norm)
+    result = train(data, tmp_path / "m", params=params, steps=4, **mirrored)
+    assert result["global_step"] == 4 and result["drawings"] == 18
+    assert "Replicas:   2 of 4 drawings, 8 a step" in capsys.readouterr().out
+    result = train(data, tmp_path / "m", params=params, steps=5)  # by one device
+    assert result["global_step"] == 5
+    assert train(data, tmp_path / "m", params=params, steps=6, **mirrored)["global_step"] == 6
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_mirrored_devices_start_from_weights_and_stop_early(data, tmp_path, mirrored):
+    first = train(data, tmp_path / "a", params=dataclasses.replace(TINY, cell_type="lstm"))
+    frozen = dataclasses.replace(TINY, learning_rate=1e-12)
+    result = train(
+        data,
+        tmp_path / "b",
+        params=frozen,
+        steps=50,
+        save_checkpoints_steps=2,
+        warm_start_from=str(tmp_path / "a"),
+        early_stopping_evals=1,
+        **mirrored,
+    )
+    assert result["global_step"] < 10
+    assert result["loss"] == pytest.approx(first["loss"], rel=1e-5)
+
+
+def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # and does not listen
+        host = f"127.0.0.1:{reserved.getsockname()[1]}"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            own = f"127.0.0.1:{free.getsockname()[1]}"
+        environment = tf_config("chief", 0, {"chief": [own], "worker": [host]})
+        done = run_program(
+            *train_model_args(
+                data,
+                num_layers=1,
+                num_nodes=4,
+                num_conv=4,
+                conv_len=3,
+                steps=3,
+                model_dir=tmp_path / "m",
+                distribution="multi_worker",
+                cluster_timeout_secs=5,
+            ),
+            environment=environment,
+        )
+    assert done.returncode == 138
+    assert f"No connection to worker 0 ({host})" in done.stderr and "5 seconds" in done.stderr
+
+
+def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
+    program, *flags = train_model_args(
+        data,
+        num_layers=1,
+        num_nodes=4,
+        num_conv=4,
+        conv_len=3,
+        steps=300,
+        batch_size=4,
+        model_dir=tmp_path / "m",
+        save_checkpoints_steps=50,
+        eval_throttle_secs=0,
+    )
+    process = start_program(
+        "scripts/local_cluster",
+        "--workers=1",
+        "--restarts=9",
+        f"--pids={tmp_path}/pids",
+        "--",
+        *flags,
+    )
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "[chief 0] step 1/300" in line:
+            os.kill(json.loads((tmp_path / "pids").read_text())["worker 0"], signal.SIGKILL)
+            break
+    said += process.communicate(timeout=120)[0]
+    assert process.returncode == 0, said
+    assert "[worker 0] ended with -9; starting it again" in said
+    assert re.search(r"\[chief 0\] evaluation at step 300: .* 18 drawings", said)
+    assert re.search(r"\[evaluator 0\] evaluation at step 300: .* 18 drawings", said)
+    assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 300
+    assert list((tmp_path / "m/export/drawing_classifier").iterdir())
+
+
+def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):
+    answers = iter(["gone", "there", "gone", "silent", "gone", "there"])
+    paused = []
+
+    def probe(**_):
+        paused.append(hook._chief_is_gone)
+        answer = next(answers, None)
+        hook._ended = answer is None
+        return {"chief 0 (a:1)": answer}
+
+    monkeypatch.setattr(threading.Thread, "start", lambda self: None)
+    hook = cluster.ClusterHook(patience=60, in_step=False, is_done=lambda: False)
+    monkeypatch.setattr(cluster, "CHIEF_SECONDS", 0)
+    monkeypatch.setattr(distribution, "probe", probe)
+    hook._watch_chief()
+    # Not before it came; a chief that is only silent may be at work.
+    assert paused == [False, False, False, True, False, True, False]
+
+
+def test_early_stopping_in_a_cluster_is_refused(data, tmp_path):
+    done = run_program(
+        *train_model_args(
+            data, distribution="multi_worker", early_stopping_evals=3, model_dir=tmp_path / "m"
+        ),
+        environment={**tf_config("chief", 0, {"chief": ["a:1"], "worker": ["b:1"]})},
+    )
+    assert done.returncode == 1 and "--early_stopping_evals works on one machine" in done.stderr
+
+
+def test_an_evaluator_need_not_be_able_to_train(data, tmp_path):
+    train(data, tmp_path / "m", steps=6)
+    flags = {
+        name: str(value).strip("()")
+        for name, value in dataclasses.asdict(TINY).items()
+        if name not in ("num_classes", "decay_steps")
+    }
+    flags.update(cell_type="lstm", mixed_precision=True, steps=6, model_dir=tmp_path / "m")
+    cluster = {"chief": ["a:1"], "worker": ["b:1"]}
+    arguments = train_model_args(data, distribution="multi_worker", **flags)
+    evaluator, worker = (
+        run_program(*arguments, environment=tf_config(kind, 0, cluster))
+        for kind in ("evaluator", "worker")
+    )
+    assert evaluator.returncode == 0, evaluator.stderr
+    assert "has done 6 steps already" in evaluator.stdout
+    assert worker.returncode == 1 and "--mixed_precision" in worker.stderr

@@ -1,0 +1,107 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import TINY, global_step, random_records, train, write_records
+
+from dataset import records
+from training import best
+
+
+def test_trains_evaluates_everything_and_resumes(data, tmp_path, capsys):
+    result = train(data, tmp_path / "m")
+    assert result["global_step"] == 6
+    assert result["drawings"] == 18
+    again = train(data, tmp_path / "m")  # nothing left to train
+    assert again["loss"] == pytest.approx(result["loss"], rel=1e-6)
+    assert "has done 6 steps already" in capsys.readouterr().out
+    assert train(data, tmp_path / "m", steps=8)["global_step"] == 8
+
+
+def test_training_repeats_with_the_seed_and_resuming_goes_on(data, tmp_path):
+    first = train(data, tmp_path / "a")
+    assert train(data, tmp_path / "b")["loss"] == pytest.approx(first["loss"], rel=1e-5)
+    assert train(data, tmp_path / "c", seed=1)["loss"] != pytest.approx(first["loss"], rel=1e-5)
+
+
+def test_learns_what_can_be_learnt(tmp_path):
+    # Classes that differ in the number of pen-ups alone.
+    encoded = []
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        ink = rng.normal(scale=0.1, size=(12, 3)).astype(np.float32)
+        ink[:, 2] = 0
+        ink[: 4 * (i % 3), 2] = 1
+        encoded.append(records.encode_record(ink.tobytes(), i % 3))
+    write_records(tmp_path / "training.tfrecord-0", encoded[:90])
+    write_records(tmp_path / "eval.tfrecord-0", encoded[90:])
+    params = dataclasses.replace(TINY, num_nodes=8, dropout=0.0, learning_rate=0.02)
+    result = train(tmp_path, tmp_path / "m", params=params, steps=120, save_checkpoints_steps=120)
+    assert result["accuracy"] > 0.9
+
+
+def test_training_stops_when_evaluations_bring_nothing_better(data, tmp_path):
+    params = dataclasses.replace(TINY, learning_rate=1e-12)  # which changes nothing
+    train(
+        data,
+        tmp_path / "m",
+        params=params,
+        steps=100,
+        save_checkpoints_steps=2,
+        early_stopping_evals=3,
+    )
+    assert global_step(tmp_path / "m") in (8, 10)  # the first evaluation, and three after it
+    assert len(best.read_evaluations(str(tmp_path / "m"))) in (4, 5)
+
+
+def test_keeps_as_many_checkpoints_as_asked(data, tmp_path):
+    train(data, tmp_path / "m", steps=10, save_checkpoints_steps=2, keep_checkpoint_max=2)
+    assert len(list((tmp_path / "m").glob("model.ckpt-*.index"))) == 2
+
+
+def test_resuming_with_another_kernel_is_fine(data, tmp_path):
+    train(data, tmp_path / "m", steps=3, params=dataclasses.replace(TINY, cell_type="lstm"))
+    params = dataclasses.replace(TINY, cell_type="block_lstm")
+    assert train(data, tmp_path / "m", params=params)["global_step"] == 6
+
+
+def test_diverging_training_says_so_and_keeps_the_last_checkpoint(data, tmp_path):
+    params = dataclasses.replace(TINY, learning_rate=1e38, gradient_clipping_norm=0.0)
+    with pytest.raises(ValueError, match="training diverged after step .* lower --learning_rate"):
+        train(data, tmp_path / "m", params=params, steps=50, save_checkpoints_steps=50)
+    assert global_step(tmp_path / "m") == 0
+
+
+@pytest.mark.parametrize("split", ["training", "eval"])
+@pytest.mark.parametrize("damage", ["cut", "class_index"])
+def test_bad_record_is_named(data, tmp_path, split, damage):
+    path = data / f"{split}.tfrecord-00001-of-00002"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-5])
+        problem = "cannot be read after record"
+    else:
+        bad = random_records(1, num_classes=1)[0].replace(b"class_index", b"klasse_indx")
+        write_records(path, [*random_records(5), bad])
+        problem = "record 6: has no class_index"
+    with pytest.raises(ValueError, match=f"{path.name}.*{problem}"):
+        train(data, tmp_path / "m")
+
+
+def test_an_error_that_is_not_the_datas_is_reported_as_it_is(data, tmp_path, monkeypatch):
+    def fail(*args):
+        raise tf.errors.InvalidArgumentError(None, None, "something else")
+
+    monkeypatch.setattr(tf.estimator, "train_and_evaluate", fail)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="something else"):
+        train(data, tmp_path / "m")
+
+
+def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
+    with pytest.raises(
+        ValueError, match="record 1: has class_index [12], but the class list has 1"
+    ):
+        train(
+            data, tmp_path / "m", classes=["ant"], params=dataclasses.replace(TINY, num_classes=1)
+        )
+    assert not (tmp_path / "m").exists()

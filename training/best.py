@@ -1,0 +1,127 @@
+"""The evaluations of a run, and the checkpoint that did best in them.
+
+evaluations.ndjson            the metrics of each evaluation, a line each
+evaluations-evaluator.ndjson  those that the evaluator of a cluster made
+best/                         a copy of the best checkpoint
+
+Each file has one writer, and a copy is removed only when a better one is recorded: chief and
+evaluator of a cluster may decide at the same time, and whoever reads `best/` looks at the records.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from common import files
+
+import tensorflow as tf
+
+from training import checkpoints
+
+EVALUATIONS_FILE = "evaluations.ndjson"
+EVALUATOR_FILE = "evaluations-evaluator.ndjson"
+BEST_FOLDER = "best"
+
+Evaluation = dict[str, Any]
+
+
+def read_evaluations(model_dir: str) -> list[Evaluation]:
+    """The metrics of all evaluations, each step's last ones, in the order of the steps.
+
+    Raises:
+      ValueError: a file of them is damaged.
+    """
+    by_step: dict[int, Evaluation] = {}
+    for name in (EVALUATOR_FILE, EVALUATIONS_FILE):
+        for evaluation in _read(os.path.join(model_dir, name)):
+            by_step[evaluation["global_step"]] = evaluation
+    return [evaluation for _, evaluation in sorted(by_step.items())]
+
+
+def _read(path: str) -> list[Evaluation]:
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path, "rb") as file:
+        lines = file.read().splitlines()
+    evaluations = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            evaluation = json.loads(line)
+            for name in ("global_step", "accuracy", "loss"):
+                if not isinstance(evaluation[name], (int, float)):
+                    raise TypeError
+        except (ValueError, TypeError, LookupError):
+            raise ValueError(
+                f"{path}, line {number}: not an evaluation; delete the line, or the file to "
+                "forget all evaluations"
+            ) from None
+        evaluations.append(evaluation)
+    return evaluations
+
+
+def quality(evaluation: Mapping[str, Any]) -> tuple[float, float, int]:
+    """The better of two evaluations has the larger one: more accurate, or as accurate with less
+    loss, or as good and earlier. What is not a number is worse than all."""
+    accuracy, loss = evaluation["accuracy"], evaluation["loss"]
+    if not (math.isfinite(accuracy) and math.isfinite(loss)):
+        accuracy, loss = -math.inf, math.inf
+    return accuracy, -loss, -evaluation["global_step"]
+
+
+def add_evaluation(
+    model_dir: str, result: Mapping[str, Any], *, checkpoint: str, by_evaluator: bool = False
+) -> int:
+    """Records an evaluation, and keeps its checkpoint if no other was better.
+
+    Args:
+      model_dir: the run's folder.
+      result: the metrics, NumPy scalars, `global_step` among them.
+      checkpoint: what was evaluated.
+      by_evaluator: whether this process is a cluster's evaluator.
+
+    Returns:
+      How many evaluations of later steps than the best one's there are.
+
+    Raises:
+      ValueError: a file of evaluations is damaged.
+    """
+    evaluation = {name: value.item() for name, value in result.items()}
+    step = evaluation["global_step"]
+    path = os.path.join(model_dir, EVALUATOR_FILE if by_evaluator else EVALUATIONS_FILE)
+    ours = [earlier for earlier in _read(path) if earlier["global_step"] != step] + [evaluation]
+    others = [other for other in read_evaluations(model_dir) if other["global_step"] != step]
+    folder = os.path.join(model_dir, BEST_FOLDER)
+    is_best = all(quality(evaluation) > quality(other) for other in others)
+    if is_best and step not in checkpoints.by_step(folder):
+        checkpoints.copy(checkpoint, folder)
+    files.write_whole(path, "".join(json.dumps(line) + "\n" for line in ours))
+    recorded = read_evaluations(model_dir)
+    _remove_worse(folder, recorded)
+    best = max(recorded, key=quality)
+    return sum(other["global_step"] > best["global_step"] for other in recorded)
+
+
+def _remove_worse(folder: str, recorded: list[Evaluation]) -> None:
+    """Leaves the copy of the best evaluation, and those that are not recorded yet."""
+    copies = checkpoints.by_step(folder)
+    known = [evaluation for evaluation in recorded if evaluation["global_step"] in copies]
+    known.sort(key=quality)
+    if not known:
+        return
+    checkpoints.write_state(folder, [copies[known[-1]["global_step"]]])
+    for evaluation in known[:-1]:
+        checkpoints.remove(copies[evaluation["global_step"]])
+
+
+def best_checkpoint(model_dir: str) -> str | None:
+    """The copy of the checkpoint that did best in the evaluations; None before the first."""
+    copies = checkpoints.by_step(os.path.join(model_dir, BEST_FOLDER))
+    qualities = {e["global_step"]: quality(e) for e in read_evaluations(model_dir)}
+    recorded = [step for step in copies if step in qualities]
+    if recorded:
+        return copies[max(recorded, key=qualities.__getitem__)]
+    return next(iter(copies.values()), None)

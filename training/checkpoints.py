@@ -1,0 +1,144 @@
+"""Checkpoints as files: which there are, which can be read, copies of them.
+
+TensorFlow names a checkpoint by the common beginning of its files, `model.ckpt-200` for example;
+the number is the global step. The file `checkpoint` beside them says which is the last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+
+from common import console, files
+
+import numpy as np
+import tensorflow as tf
+
+STATE_FILE = "checkpoint"
+
+_INDEX = re.compile(r"(model\.ckpt-(\d+))\.index")
+
+# Of a save that a kill interrupted: TensorFlow's names, and those of common/files.py.
+_LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|tmp_worker_\d+|.*\.tempstate\d+")
+
+
+def by_step(folder: str) -> dict[int, str]:
+    """The checkpoints whose files lie in a folder, in the order of their steps."""
+    found = (_INDEX.fullmatch(name) for name in files.list_folder(folder))
+    steps = {int(match[2]): os.path.join(folder, match[1]) for match in found if match}
+    return dict(sorted(steps.items()))
+
+
+def global_step(checkpoint: str) -> int:
+    return int(tf.train.load_variable(checkpoint, "global_step"))
+
+
+def problem(checkpoint: str) -> str | None:
+    """Why a checkpoint is of no use; None if it is. Reads all of it, comparing checksums."""
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+        for name in reader.get_variable_to_shape_map():
+            values = reader.get_tensor(name)
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                return "holds weights that are not numbers"
+    except (ValueError, IndexError, RuntimeError, tf.errors.OpError):
+        return "cannot be read"
+    return None
+
+
+def repair(model_dir: str) -> str | None:
+    """Makes the last good checkpoint the one to go on with.
+
+    TensorFlow names a checkpoint as the last one when it is written; a machine that fails may
+    lose its end all the same, or the file that names it.
+
+    Returns:
+      That checkpoint; None where there is none at all.
+
+    Raises:
+      ValueError: there are checkpoints, and none of them is good.
+    """
+    listed = _listed(model_dir)
+    # Those that the state file does not name come before, so that it decides where it can.
+    there = [path for path in by_step(model_dir).values() if path not in listed] + listed
+    good = list(there)
+    while good and (why := problem(good[-1])):
+        console.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
+    if there and not good:
+        raise ValueError(
+            f"{model_dir}: none of its checkpoints can be gone on with; bring back a copy of one, "
+            "or give another --model_dir"
+        )
+    if good and good[-1:] != listed[-1:]:
+        if not listed:
+            console.warn(
+                f"{os.path.join(model_dir, STATE_FILE)} is missing or damaged; going on from "
+                f"{good[-1]}"
+            )
+        write_state(model_dir, good)
+    return good[-1] if good else None
+
+
+def _listed(folder: str) -> list[str]:
+    """What the state file lists, the last one last; nothing where it is missing or damaged."""
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except UnicodeDecodeError:
+        return []
+    if not state or not state.model_checkpoint_path:
+        return []
+    last = state.model_checkpoint_path
+    return [path for path in state.all_model_checkpoint_paths if path != last] + [last]
+
+
+def write_state(folder: str, checkpoints: Sequence[str]) -> None:
+    """Writes which checkpoints a folder has, the last one last, as `tf.train` reads it.
+
+    Without the folder's own name, so that it can be moved.
+    """
+    names = [json.dumps(os.path.basename(path)) for path in checkpoints]
+    lines = [f"model_checkpoint_path: {names[-1]}"]
+    lines += [f"all_model_checkpoint_paths: {name}" for name in names]
+    files.write_whole(os.path.join(folder, STATE_FILE), "\n".join(lines) + "\n")
+
+
+def copy(checkpoint: str, folder: str) -> str:
+    """Copies a checkpoint into a folder, each file appearing when it is whole.
+
+    Returns:
+      The copy.
+
+    Raises:
+      tf.errors.NotFoundError: it is not there, or is just being deleted.
+    """
+    tf.io.gfile.makedirs(folder)
+    target = os.path.join(folder, os.path.basename(checkpoint))
+    # The graph (.meta) is left out: checkpoints are read into one built anew.
+    parts = [path for path in tf.io.gfile.glob(f"{checkpoint}.*") if not path.endswith(".meta")]
+    for path in sorted(parts):  # the data, then the index, which makes it a checkpoint
+        name = target + path[len(checkpoint) :]
+        tf.io.gfile.copy(path, name + ".tmp", overwrite=True)
+        tf.io.gfile.rename(name + ".tmp", name, overwrite=True)
+    if not tf.io.gfile.exists(f"{target}.index"):
+        raise tf.errors.NotFoundError(None, None, f"{checkpoint}: no such checkpoint")
+    return target
+
+
+def remove(checkpoint: str) -> None:
+    """Removes a checkpoint's files, first the one that makes it a checkpoint."""
+    paths = tf.io.gfile.glob(f"{checkpoint}.*")
+    for path in sorted(paths, key=lambda path: not path.endswith(".index")):
+        if tf.io.gfile.exists(path):
+            tf.io.gfile.remove(path)
+
+
+def remove_left_overs(folder: str) -> None:
+    """Removes what interrupted saves have left in a folder that no other process writes to."""
+    for name in files.list_folder(folder):
+        path = os.path.join(folder, name)
+        if _LEFT_OVER.fullmatch(name) and tf.io.gfile.isdir(path):
+            tf.io.gfile.rmtree(path)
+        elif _LEFT_OVER.fullmatch(name):
+            tf.io.gfile.remove(path)

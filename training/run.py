@@ -1,0 +1,280 @@
+"""A training run from its first step to its last evaluation, through Estimator."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+import input_pipeline
+import model
+from dataset import bad_records
+from evaluation import outcomes
+from network import optimiser
+from training import (
+    best,
+    checkpoints,
+    cluster,
+    distribution,
+    hooks,
+    model_dirs,
+    summaries,
+    warm_start,
+)
+
+# Steps between two summaries for TensorBoard.
+SUMMARY_STEPS = 100
+
+# Drawings evaluated at once: the results are those of any other number, and fewer would be slower.
+EVAL_BATCH_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run is to do; the flags of these names say what each means."""
+
+    training_files: Sequence[str]
+    eval_files: Sequence[str]
+    classes: Sequence[str]
+    params: model.HParams
+    model_dir: str
+    steps: int
+    batch_size: int
+    save_checkpoints_steps: int
+    keep_checkpoint_max: int
+    eval_throttle_secs: int
+    seed: int
+    warm_start_from: str = ""
+    early_stopping_evals: int = 0
+    flagfile: str = ""  # the flags as --flagfile would read them, for TensorBoard
+    task: distribution.Task = distribution.Task()
+    strategy: tf.distribute.Strategy | None = None
+    session_config: tf.compat.v1.ConfigProto | None = None
+    cluster_timeout_secs: int = 600
+    stop: hooks.StopSignal = dataclasses.field(default_factory=hooks.StopSignal)
+
+    @property
+    def num_replicas(self) -> int:
+        return self.strategy.num_replicas_in_sync if self.strategy else self.task.num_workers
+
+    @property
+    def step_size(self) -> int:
+        """Drawings a step; replicas in step with each other take one together."""
+        return self.batch_size * (self.num_replicas if self.strategy else 1)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the run is, by name: numbers, booleans and text."""
+        settings = {
+            **dataclasses.asdict(self.params),
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "seed": self.seed,
+        }
+        return {
+            name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
+            for name, value in settings.items()
+        }
+
+
+def train(run: Run) -> Mapping[str, Any] | None:
+    """Trains up to `steps` in all, evaluating on the way and at the end.
+
+    Returns:
+      The last evaluation; None in processes of a cluster that are not its chief.
+
+    Raises:
+      ValueError: data, folder or hyper-parameters do not fit, or training diverged.
+      hooks.Stopped: a signal came; a checkpoint of the last step is saved.
+    """
+    for flag, files in (("--training_data", run.training_files), ("--eval_data", run.eval_files)):
+        bad_records.check_first_records(files, num_classes=len(run.classes), flag=flag)
+    best.read_evaluations(run.model_dir)  # a damaged file of them is noticed now, not in the end
+    if run.task.is_chief:
+        if run.task.num_workers == 1:
+            checkpoints.remove_left_overs(run.model_dir)
+        checkpoints.repair(run.model_dir)
+    first_step = last_step(run.model_dir)
+    progress = hooks.ProgressHook(
+        run.model_dir if run.task.is_chief else None, batch_size=run.step_size, max_steps=run.steps
+    )
+    explained_errors = bad_records.explained_errors(
+        [*run.training_files, *run.eval_files], num_classes=len(run.classes)
+    )
+    with (
+        explained_errors,
+        explained_divergence(progress, run.model_dir),
+        tempfile.TemporaryDirectory(prefix="drawings-") as scratch,
+    ):
+        start_from = find_first_weights(run, scratch=scratch)
+        if run.task.is_chief:
+            model_dirs.prepare(run.model_dir, params=run.params, classes=run.classes)
+        if first_step < run.steps:
+            estimator = make_estimator(run, start_from=start_from)
+            describe(run, eval_folder=os.path.basename(estimator.eval_dir()))
+            specs = make_specs(run, progress=progress, first_step=first_step)
+            result = tf.estimator.train_and_evaluate(estimator, *specs)
+            if result:
+                return result[0]
+        else:
+            print(f"{run.model_dir} has done {first_step:,} steps already: evaluating", flush=True)
+        return evaluate_last(run) if run.task.is_chief else None
+
+
+def last_step(model_dir: str) -> int:
+    """The step of the last checkpoint; 0 before there is one."""
+    checkpoint = tf.train.latest_checkpoint(model_dir)
+    return checkpoints.global_step(checkpoint) if checkpoint else 0
+
+
+def find_first_weights(run: Run, *, scratch: str) -> tf.estimator.WarmStartSettings | None:
+    """What a run without a checkpoint is to start from; `scratch` must stay while it trains."""
+    if not run.warm_start_from or tf.train.latest_checkpoint(run.model_dir):
+        return None
+    return warm_start.settings(
+        run.warm_start_from,
+        params=run.params,
+        classes=run.classes,
+        seed=run.seed,
+        scratch=scratch,
+    )
+
+
+def evaluate_last(run: Run) -> Mapping[str, Any]:
+    """Evaluates and records the last checkpoint.
+
+    In a cluster it is the chief's to do, and what its evaluator makes of it, if there is one, is
+    not waited for; of a run that was killed in its last evaluation the next start makes up for it.
+    """
+    with distribution.without_cluster():
+        estimator = make_estimator(dataclasses.replace(run, strategy=None))
+        collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+        result = estimator.evaluate(
+            eval_input_fn(run), hooks=[hooks.StopHook(run.stop, save_to=None), collector]
+        )
+        hooks.AfterEvaluation(collector, classes=run.classes).export(
+            estimator, None, tf.train.latest_checkpoint(run.model_dir), result, True
+        )
+    return result
+
+
+def make_estimator(
+    run: Run, *, start_from: tf.estimator.WarmStartSettings | None = None
+) -> tf.estimator.Estimator:
+    return tf.estimator.Estimator(
+        model.model_fn,
+        params=run.params,
+        warm_start_from=start_from,
+        config=tf.estimator.RunConfig(
+            model_dir=run.model_dir,
+            tf_random_seed=run.seed,
+            save_checkpoints_steps=run.save_checkpoints_steps,
+            keep_checkpoint_max=run.keep_checkpoint_max or None,
+            save_summary_steps=SUMMARY_STEPS,
+            session_config=run.session_config,
+            train_distribute=run.strategy,
+            session_creation_timeout_secs=run.cluster_timeout_secs,
+            experimental_max_worker_delay_secs=0,
+        ),
+    )
+
+
+def describe(run: Run, *, eval_folder: str) -> None:
+    """Says on the screen and in TensorBoard what the run is."""
+    if run.num_replicas > 1:
+        step = f"{run.step_size:,} a step" if run.strategy else "each for itself"
+        print(
+            f"Replicas:   {run.num_replicas} of {run.batch_size} drawings, {step}; this is "
+            f"{run.task}",
+            flush=True,
+        )
+    if run.task.is_chief:
+        summaries.write_description(
+            run.model_dir,
+            settings=run.settings,
+            flagfile=run.flagfile,
+            classes=run.classes,
+            eval_folder=eval_folder,
+        )
+
+
+def make_specs(
+    run: Run, *, progress: hooks.ProgressHook, first_step: int
+) -> tuple[tf.estimator.TrainSpec, tf.estimator.EvalSpec]:
+    """What Estimator trains and evaluates with."""
+    alone = run.task.num_workers == 1
+    collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+    after_evaluation = hooks.AfterEvaluation(
+        collector, classes=run.classes, by_evaluator=run.task.type == "evaluator"
+    )
+    training_hooks: list[tf.estimator.SessionRunHook] = [
+        progress,
+        hooks.StopHook(run.stop, save_to=run.model_dir if run.task.is_chief else None),
+    ]
+    if run.task.is_chief:
+        training_hooks.append(summaries.PicturesHook(run.model_dir, classes=run.classes))
+    if run.task.trains and not alone:
+        training_hooks.append(cluster_hook(run))
+    if run.early_stopping_evals:
+        training_hooks.append(
+            hooks.EarlyStopHook(after_evaluation, patience=run.early_stopping_evals)
+        )
+    train_spec = tf.estimator.TrainSpec(
+        input_pipeline.training_input_fn(
+            run.training_files,
+            batch_size=run.batch_size,
+            num_classes=len(run.classes),
+            seed=run.seed + first_step,  # a resumed run does not see the same batches
+            part=run.task.worker,
+            num_parts=run.task.num_workers,
+        ),
+        max_steps=run.steps,
+        hooks=training_hooks,
+        # Estimator refuses listeners where the processes of a cluster train in step.
+        saving_listeners=[hooks.StepEnd(progress)] if alone else None,
+    )
+    eval_spec = tf.estimator.EvalSpec(
+        eval_input_fn(run),
+        steps=None,  # all of them
+        hooks=[hooks.StopHook(run.stop, save_to=None), collector],
+        exporters=[after_evaluation],
+        start_delay_secs=0,
+        throttle_secs=run.eval_throttle_secs,
+    )
+    return train_spec, eval_spec
+
+
+def cluster_hook(run: Run) -> cluster.ClusterHook:
+    def is_done() -> bool:
+        # The chief itself still has to end its session, evaluate and export.
+        return not run.task.is_chief and last_step(run.model_dir) >= run.steps
+
+    return cluster.ClusterHook(
+        patience=run.cluster_timeout_secs, in_step=run.strategy is not None, is_done=is_done
+    )
+
+
+def eval_input_fn(run: Run) -> input_pipeline.InputFn:
+    return input_pipeline.eval_input_fn(
+        run.eval_files, batch_size=EVAL_BATCH_SIZE, num_classes=len(run.classes)
+    )
+
+
+@contextlib.contextmanager
+def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterator[None]:
+    """Where training diverges, says what to do, as a ValueError."""
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.estimator.NanLossDuringTrainingError) as error:
+        if optimiser.NOT_FINITE not in str(error) and isinstance(error, tf.errors.OpError):
+            raise
+        raise ValueError(
+            f"training diverged after step {progress.step:,}: {optimiser.NOT_FINITE}. Begin anew "
+            "with a lower --learning_rate or --gradient_clipping_norm, and another --model_dir; "
+            f"--warm_start_from={model_dir} takes the weights of its last checkpoint along"
+        ) from None

@@ -1,0 +1,159 @@
+"""The first weights of a run, taken from another one's checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from common import files
+
+import numpy as np
+import tensorflow as tf
+
+import model
+from dataset import class_list
+from training import checkpoints, model_dirs
+
+# The last layer, whose columns belong to classes.
+LAST_LAYER = ("dense/kernel", "dense/bias")
+
+tf1 = tf.compat.v1
+
+
+class Source(NamedTuple):
+    checkpoint: str
+    classes: list[str] | None  # where a class list lies with it
+
+
+def find_source(path: str) -> Source:
+    """The checkpoint that a path means, and its class list.
+
+    Args:
+      path: a checkpoint, a folder of checkpoints, or an export's.
+
+    Raises:
+      ValueError: there is none, or there are several and nothing says which.
+    """
+    flag = f"--warm_start_from={path}"
+    files.check_no_pattern(path, flag="--warm_start_from")
+    folder, checkpoint = os.path.dirname(path), path
+    if tf.io.gfile.isdir(path):
+        folder = path
+        checkpoint = model_dirs.export_checkpoint(path) or tf.train.latest_checkpoint(path)
+        if not checkpoint:  # nothing says which is the last
+            indices = [name for name in files.list_folder(path) if name.endswith(".index")]
+            there = [os.path.join(path, name[: -len(".index")]) for name in indices]
+            there = list(checkpoints.by_step(path).values())[-1:] or there
+            if len(there) != 1:
+                problem = "several checkpoints there; name one" if there else "no checkpoint there"
+                raise ValueError(f"{flag}: {problem}")
+            (checkpoint,) = there
+    if not tf.io.gfile.exists(f"{checkpoint}.index"):
+        raise ValueError(f"{flag}: no checkpoint there")
+    for beside in (folder, os.path.dirname(folder), os.path.join(folder, model_dirs.EXPORT_ASSETS)):
+        classes = os.path.join(beside, model_dirs.CLASSES_FILE)
+        if tf.io.gfile.exists(classes):
+            return Source(checkpoint, class_list.read_classes(classes))
+    return Source(checkpoint, None)
+
+
+def settings(
+    path: str, *, params: model.HParams, classes: Sequence[str], seed: int, scratch: str
+) -> tf.estimator.WarmStartSettings:
+    """What Estimator is to start a network from.
+
+    All variables, but for the last layer's columns of classes that the source does not know. A
+    source without a class list is taken to have this one, if it has as many classes.
+
+    Args:
+      path: as `find_source` takes it.
+      params: of the new network.
+      classes: K class names, its class list.
+      seed: of the new columns.
+      scratch: folder for a checkpoint that lasts until training has begun.
+
+    Raises:
+      ValueError: there is no checkpoint, or it is of another network.
+    """
+    source = find_source(path)
+    names = check_shapes(source.checkpoint, params=params, flag=f"--warm_start_from={path}")
+    checkpoint, known = source.checkpoint, len(classes) if LAST_LAYER[0] in names else 0
+    if source.classes and source.classes != list(classes):
+        known = len(set(classes) & set(source.classes))
+        names += [name for name in LAST_LAYER if name not in names]
+        checkpoint = _write_remapped(
+            source.checkpoint, source.classes, names, classes=classes, seed=seed, scratch=scratch
+        )
+    print(
+        f"Starting from {source.checkpoint}: {len(names)} variables, and the last layer's weights "
+        f"of {known} of {len(classes)} classes",
+        flush=True,
+    )
+    return tf.estimator.WarmStartSettings(
+        checkpoint, vars_to_warm_start=[f"^{name}:0$" for name in names]
+    )
+
+
+def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[str]:
+    """Which variables a checkpoint gives a network.
+
+    Returns:
+      The names of the network's variables that the checkpoint has in the same shape: all of
+      them, but for the last layer's where it has another number of classes.
+
+    Raises:
+      ValueError: the checkpoint cannot be read, or is of another network; `flag` named it.
+    """
+    try:
+        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+    except (ValueError, tf.errors.OpError):
+        raise ValueError(f"{flag}: the checkpoint cannot be read") from None
+    ours = model.variable_shapes(params)
+    differing = {
+        name: (shapes.get(name), shape) for name, shape in ours.items() if shapes.get(name) != shape
+    }
+    for name, (there, here) in differing.items():
+        if name not in LAST_LAYER or there is None or there[:-1] != here[:-1]:
+            raise ValueError(
+                f"{flag}: its {name} has shape {there}, this network's {here}; "
+                "--num_layers, --num_nodes, --num_conv, --conv_len and --batch_norm must be "
+                "those of the checkpoint"
+            )
+    return [name for name in ours if name not in differing]
+
+
+def _write_remapped(
+    checkpoint: str,
+    known: Sequence[str],
+    names: Sequence[str],
+    *,
+    classes: Sequence[str],
+    seed: int,
+    scratch: str,
+) -> str:
+    """Writes a checkpoint whose last layer has a column for each class, and returns it.
+
+    Columns of known classes are theirs; those of new ones are initialised as model.py does.
+    """
+    reader = tf.train.load_checkpoint(checkpoint)
+    values = {name: reader.get_tensor(name) for name in names}
+    old_kernel, old_bias = (values[name] for name in LAST_LAYER)
+    rows = len(old_kernel)
+    limit = np.sqrt(6 / (rows + len(classes)))
+    kernel = np.random.default_rng(seed).uniform(-limit, limit, (rows, len(classes)))
+    bias = np.zeros(len(classes))
+    for column, name in enumerate(classes):
+        if name in known:
+            kernel[:, column] = old_kernel[:, known.index(name)]
+            bias[column] = old_bias[known.index(name)]
+    values.update(zip(LAST_LAYER, (kernel.astype(np.float32), bias.astype(np.float32))))
+    with tf.Graph().as_default(), tf1.Session() as session:
+        variables = [tf1.get_variable(name, initializer=value) for name, value in values.items()]
+        session.run(tf1.global_variables_initializer())
+        return tf1.train.Saver(variables).save(
+            session,
+            os.path.join(scratch, "warm_start.ckpt"),
+            write_meta_graph=False,
+            write_state=False,
+        )
