@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from unittest import mock
 
+import shared  # noqa: F401  (lets the next lines import)
 from common import console
 
 import tensorflow as tf

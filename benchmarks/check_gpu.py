@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 
+import shared  # noqa: F401  (lets the next lines import)
 from common import console
 
 import numpy as np

@@ -207,3 +207,16 @@ def tf_config(kind, index=0, cluster=None) -> dict[str, str]:
     """The environment of a task of a cluster."""
     task = {"type": kind, "index": index}
     return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}
+
+
+def spoil_weights(checkpoint, value: float) -> None:
+    """Writes a checkpoint again with one weight of the last layer that is such a number."""
+    reader = tf.train.load_checkpoint(str(checkpoint))
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    values["dense/kernel"][0, 0] = value
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = [tf.compat.v1.get_variable(name, initializer=values[name]) for name in values]
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver(variables).save(
+            session, str(checkpoint), write_meta_graph=False, write_state=False
+        )

@@ -7,10 +7,13 @@ import signal
 from common import locks
 
 import pytest
-from helpers import global_step, run_program, start_program, train_model_args
+from absl import flags
+from absl.testing import flagsaver
+from helpers import CLASSES, global_step, run_program, start_program, train_model_args
 
 import model
 import train_model
+from dataset import class_list
 from network import hardware
 
 SMALL = {"num_layers": 1, "num_nodes": 4, "num_conv": "[4, 5]", "conv_len": "3,3"}
@@ -36,24 +39,121 @@ def test_verbosity_lets_tensorflow_speak(data, tmp_path):
     assert "Saving checkpoints for 0 into" in done.stderr
 
 
+@pytest.fixture
+def run_of(data):
+    """Makes the `Run` of the tutorial's command with other flags, in this process."""
+
+    def make(**changes):
+        with flagsaver.flagsaver():
+            flags.FLAGS(train_model_args(data, **changes))
+            return train_model.run_from_flags()
+
+    return make
+
+
+# Every flag with a value that is not its default, and what it makes of the run.
+EVERY_FLAG = {
+    "training_data": ("{data}/training.tfrecord-00001*", None),
+    "eval_data": ("{data}/eval.tfrecord-00001*", None),
+    "classes_file": ("{data}/training.tfrecord.classes", None),
+    "model_dir": ("{data}/m", lambda run: os.path.basename(run.model_dir) == "m"),
+    "num_layers": (2, lambda run: run.params.num_layers == 2),
+    "num_nodes": (7, lambda run: run.params.num_nodes == 7),
+    "num_conv": ("[9, 8]", lambda run: run.params.num_conv == (9, 8)),
+    "conv_len": ("4,3", lambda run: run.params.conv_len == (4, 3)),
+    "cell_type": ("lstm", lambda run: run.params.cell_type == "lstm"),
+    "batch_norm": (True, lambda run: run.params.batch_norm),
+    "learning_rate": (0.02, lambda run: run.params.learning_rate == 0.02),
+    "learning_rate_schedule": (
+        "cosine",
+        lambda run: (run.params.learning_rate_schedule, run.params.decay_steps) == ("cosine", 77),
+    ),
+    "warmup_steps": (5, lambda run: run.params.warmup_steps == 5),
+    "mixed_precision": (False, lambda run: not run.params.mixed_precision),
+    "gradient_clipping_norm": (2.5, lambda run: run.params.gradient_clipping_norm == 2.5),
+    "dropout": (0.25, lambda run: run.params.dropout == 0.25),
+    "steps": (77, lambda run: run.steps == 77),
+    "batch_size": (3, lambda run: run.batch_size == 3),
+    "save_checkpoints_steps": (11, lambda run: run.save_checkpoints_steps == 11),
+    "keep_checkpoint_max": (2, lambda run: run.keep_checkpoint_max == 2),
+    "early_stopping_evals": (4, lambda run: run.early_stopping_evals == 4),
+    "accept_threshold": (0.125, lambda run: run.params.accept_threshold == 0.125),
+    "eval_throttle_secs": (13, lambda run: run.eval_throttle_secs == 13),
+    "seed": (21, lambda run: run.seed == 21),
+    "distribution": ("none", lambda run: run.strategy is None and run.task.is_chief),
+    "cluster_timeout_secs": (17, lambda run: run.cluster_timeout_secs == 17),
+    "warm_start_from": ("elsewhere", lambda run: run.warm_start_from == "elsewhere"),
+}
+
+
+def test_every_flag_reaches_the_run(run_of, data):
+    assert set(EVERY_FLAG) == {flag.name for flag in flags.FLAGS.get_flags_for_module(train_model)}
+    given = {name: str(value).format(data=data) for name, (value, _) in EVERY_FLAG.items()}
+    run = run_of(**given)
+    for name, (_, holds) in EVERY_FLAG.items():
+        assert holds is None or holds(run), name
+    assert run.training_files == [f"{data}/training.tfrecord-00001-of-00002"]
+    assert run.eval_files == [f"{data}/eval.tfrecord-00001-of-00002"]
+    assert run.classes == CLASSES
+    # The flags as TensorBoard shows them are a file for --flagfile.
+    assert "--num_conv=9,8" in run.flagfile and "--learning_rate=0.02" in run.flagfile
+
+
+def test_flags_that_are_not_given_are_the_tutorials(run_of):
+    run = run_of()
+    assert dataclasses.replace(run.params, cell_type="auto") == model.HParams(num_classes=3)
+    assert (run.steps, run.batch_size, run.warm_start_from) == (100000, 8, "")
+    assert run.model_dir.startswith("runs/20")
+
+
 @pytest.mark.parametrize(
-    "flags, message",
+    "changes, message",
     [
-        ({"training_data": "nowhere/*"}, "--training_data=nowhere/* matches no file"),
+        ({"training_data": "nowhere/*"}, "--training_data=nowhere/. matches no file"),
         ({"classes_file": "nowhere"}, "nowhere: no such class list"),
-        ({"num_conv": "[4, 5"[1:] + ",6"}, "give one length for each number of filters"),
+        ({"classes_file": "{data}/reversed"}, "--classes_file=.*reversed is for another class"),
+        ({"num_conv": "4,5,6", "conv_len": "3,3"}, "give one length for each number of filters"),
         ({"num_conv": "[4, x]"}, "expected integers such as 48,64,96"),
+        ({"num_conv": "48,,64,96"}, "expected integers such as 48,64,96"),
         ({"batch_size": 0}, "batch_size"),
         ({"cell_type": "gru"}, "cell_type"),
         ({"cell_type": "cudnn_lstm"}, "needs a GPU, and TensorFlow sees none here; block_lstm"),
         ({"mixed_precision": True, "cell_type": "lstm"}, "--mixed_precision "),
-        ({"nonsense": 1}, "nonsense"),
+        ({"gradient_clipping_norm": "inf"}, "gradient_clipping_norm=inf: expected a number that"),
+        ({"gradient_clipping_norm": "1e39"}, "gradient_clipping_norm=1e.39: expected a number"),
+        ({"learning_rate": "nan"}, "learning_rate=nan: expected a number that float32 holds"),
+        ({"learning_rate": "inf"}, "learning_rate=inf"),
+        ({"dropout": "nan"}, "dropout=nan"),
+        ({"accept_threshold": "-inf"}, "accept_threshold=-inf"),
+        ({"model_dir": "runs/a [1]"}, "--model_dir=runs/a .1.: TensorFlow takes . . in a folder"),
+        ({"model_dir": "runs/x*"}, "for a pattern"),
+        ({"model_dir": "runs/b\\c"}, "for a pattern"),
+        ({"model_dir": "{data}/reversed"}, "--model_dir=.*reversed is a file, not a folder"),
+        ({"model_dir": "{data}/reversed/below"}, "--model_dir=.*reversed is a file, not a folder"),
     ],
 )
-def test_program_refuses_without_a_traceback(data, tmp_path, flags, message):
-    done = run_program(*train_model_args(data, **{**SMALL, **flags}), cwd=tmp_path)
+def test_what_cannot_be_is_refused_before_anything_is_built(
+    run_of, data, tmp_path, monkeypatch, changes, message
+):
+    monkeypatch.chdir(tmp_path)
+    class_list.write_classes(str(data / "reversed"), CLASSES[::-1])
+    changes = {name: str(value).format(data=data) for name, value in changes.items()}
+    with pytest.raises((ValueError, flags.Error), match=message):
+        run_of(**changes)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "flag, message",
+    [
+        ("--nonsense=1", "Unknown command line flag 'nonsense'"),
+        ("--training_data=nowhere", "--training_data=nowhere matches no file"),
+    ],
+)
+def test_program_refuses_without_a_traceback(data, tmp_path, flag, message):
+    done = run_program(*train_model_args(data, **SMALL), flag, cwd=tmp_path)
     assert done.returncode == 1
-    assert message in done.stderr and "Traceback" not in done.stderr
+    assert f"train_model.py: error: {message}" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
 
 

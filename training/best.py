@@ -90,7 +90,10 @@ def add_evaluation(
       ValueError: a file of evaluations is damaged.
     """
     evaluation = {name: value.item() for name, value in result.items()}
-    step = evaluation["global_step"]
+    # By its name: where workers do not wait for each other, more steps may be done when it is
+    # written, and what it holds itself is their number.
+    step = checkpoints.step_in_name(checkpoint)
+    evaluation["global_step"] = step
     path = os.path.join(model_dir, EVALUATOR_FILE if by_evaluator else EVALUATIONS_FILE)
     ours = [earlier for earlier in _read(path) if earlier["global_step"] != step] + [evaluation]
     others = [other for other in read_evaluations(model_dir) if other["global_step"] != step]

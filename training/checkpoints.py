@@ -18,17 +18,26 @@ import tensorflow as tf
 
 STATE_FILE = "checkpoint"
 
-_INDEX = re.compile(r"(model\.ckpt-(\d+))\.index")
+_NAME = re.compile(r"model\.ckpt-(\d+)")
 
 # Of a save that a kill interrupted: TensorFlow's names, and those of common/files.py.
-_LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|tmp_worker_\d+|.*\.tempstate\d+")
+_LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|.*\.tempstate\d+")
+
+# Where TensorFlow has each worker of a cluster save what nobody reads.
+_OF_WORKER = re.compile(r"tmp_worker_\d+")
 
 
 def by_step(folder: str) -> dict[int, str]:
     """The checkpoints whose files lie in a folder, in the order of their steps."""
-    found = (_INDEX.fullmatch(name) for name in files.list_folder(folder))
-    steps = {int(match[2]): os.path.join(folder, match[1]) for match in found if match}
-    return dict(sorted(steps.items()))
+    names = [n[: -len(".index")] for n in files.list_folder(folder) if n.endswith(".index")]
+    paths = [os.path.join(folder, name) for name in names if _NAME.fullmatch(name)]
+    return {step_in_name(path): path for path in sorted(paths, key=step_in_name)}
+
+
+def step_in_name(checkpoint: str) -> int:
+    match = _NAME.fullmatch(os.path.basename(checkpoint))
+    assert match, f"{checkpoint} is not a checkpoint of train_model.py"
+    return int(match[1])
 
 
 def global_step(checkpoint: str) -> int:
@@ -85,7 +94,7 @@ def _listed(folder: str) -> list[str]:
     """What the state file lists, the last one last; nothing where it is missing or damaged."""
     try:
         state = tf.train.get_checkpoint_state(folder)
-    except UnicodeDecodeError:
+    except ValueError:  # bytes that are no text are one too
         return []
     if not state or not state.model_checkpoint_path:
         return []
@@ -136,9 +145,19 @@ def remove(checkpoint: str) -> None:
 
 def remove_left_overs(folder: str) -> None:
     """Removes what interrupted saves have left in a folder that no other process writes to."""
-    for name in files.list_folder(folder):
+    _remove_matching(folder, _LEFT_OVER)
+    _remove_matching(folder, _OF_WORKER)
+
+
+def remove_worker_folders(folder: str) -> None:
+    """Removes what a cluster's workers saved beside the checkpoints, once they are done."""
+    _remove_matching(folder, _OF_WORKER)
+
+
+def _remove_matching(folder: str, pattern: re.Pattern) -> None:
+    for name in filter(pattern.fullmatch, files.list_folder(folder)):
         path = os.path.join(folder, name)
-        if _LEFT_OVER.fullmatch(name) and tf.io.gfile.isdir(path):
+        if tf.io.gfile.isdir(path):
             tf.io.gfile.rmtree(path)
-        elif _LEFT_OVER.fullmatch(name):
+        else:
             tf.io.gfile.remove(path)

@@ -123,7 +123,11 @@ def train(run: Run) -> Mapping[str, Any] | None:
                 return result[0]
         else:
             print(f"{run.model_dir} has done {first_step:,} steps already: evaluating", flush=True)
-        return evaluate_last(run) if run.task.is_chief else None
+        if not run.task.is_chief:
+            return None
+        last = evaluate_last(run)
+        checkpoints.remove_worker_folders(run.model_dir)
+        return last
 
 
 def last_step(model_dir: str) -> int:

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import pytest
 from helpers import convert, write_ndjson
@@ -46,3 +47,14 @@ def test_only_the_categories_asked_for(source, tmp_path):
     assert [(c.word, c.class_index) for c in found] == [("ant", 0), ("zebra", 1)]
     with pytest.raises(ValueError, match="--categories: no file of 'dog' in"):
         convert(source, tmp_path / "out", only=["dog", "ant"])
+
+
+def test_what_only_has_the_name_of_a_file_is_left_out(source, tmp_path, capsys):
+    os.mkfifo(source / "pipe.ndjson")  # reading it would wait for ever
+    (source / "folder.ndjson").mkdir()
+    (source / "gone.ndjson.gz").symlink_to(tmp_path / "nowhere")
+    found = convert(source, tmp_path / "out")
+    assert [category.word for category in found] == ["ant", "mouse", "zebra"]
+    warnings = capsys.readouterr().err
+    for name in ("pipe.ndjson", "folder.ndjson", "gone.ndjson.gz"):
+        assert f"{name}: not a file; left out" in warnings

@@ -33,3 +33,20 @@ def test_bad_class_list_is_refused(tmp_path, content, message):
 def test_missing_class_list_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no such class list"):
         class_list.read_classes(str(tmp_path / "classes"))
+
+
+@pytest.mark.parametrize(
+    "now, message",
+    [
+        (["ant", "cat", "bee"], "the order differs"),
+        (["ant", "bee", "cat", "dog"], "it also had 'dog'"),
+        (["ant", "bee", "dog"], "it also had 'dog'; it did not have 'cat'"),
+    ],
+)
+def test_a_list_that_is_not_the_one_beside_the_records_is_refused(tmp_path, now, message):
+    class_list.write_classes(str(tmp_path / "eval.tfrecord.classes"), ["ant", "bee", "cat"])
+    records = [str(tmp_path / f"eval.tfrecord-0000{i}-of-00002") for i in range(2)]
+    with pytest.raises(ValueError, match=f"--classes_file=x is for another.*{message}, by .*eval"):
+        class_list.check_beside_records(now, records, what="--classes_file=x is")
+    class_list.check_beside_records(["ant", "bee", "cat"], records, what="x is")
+    class_list.check_beside_records(now, [str(tmp_path / "copied-0")], what="x is")  # no list there

@@ -20,7 +20,7 @@ from helpers import (
 )
 from hypothesis import strategies as st
 
-from dataset import conversion, shuffle, staging
+from dataset import conversion, shuffle, staging, workers
 from drawings import ndjson
 
 
@@ -260,3 +260,73 @@ def test_real_drawings_equal_the_tutorials_records(quickdraw_data, tmp_path):
         ours = drawings_in(tmp_path / "out", split)
         assert len(ours) == {"training": 290, "eval": 58}[split]
         assert sorted(ours) == sorted(drawings_in(golden / "records", split))
+
+
+def test_no_more_processes_than_there_is_work(source, tmp_path, monkeypatch):
+    asked = []
+    worker_pool = workers.worker_pool
+    monkeypatch.setattr(
+        workers, "worker_pool", lambda number: asked.append(number) or worker_pool(1)
+    )
+    convert(source, tmp_path / "a", num_workers=1000, num_shards=1)
+    convert(source, tmp_path / "b", num_workers=1000, num_shards=4)
+    convert(source, tmp_path / "c", num_workers=2, num_shards=4)
+    assert asked == [3, 8, 2]  # three files; two splits of four shards
+
+
+def test_a_split_may_be_empty_but_not_all(source, tmp_path):
+    splits = (conversion.Split("training", 0), conversion.Split("eval", 4))
+    convert(source, tmp_path / "out", splits=splits)
+    expected = [d for path in sorted(source.iterdir()) for d in drawings_of_lines(path, 0, 4)]
+    assert sorted(drawings_in(tmp_path / "out", "eval")) == sorted(expected)
+    assert drawings_in(tmp_path / "out", "training") == []
+    with pytest.raises(ValueError, match="give one of --train_observations_per_class"):
+        convert(source, tmp_path / "none", splits=(conversion.Split("training", 0),))
+
+
+def test_each_class_is_shuffled_in_its_own_way(tmp_path):
+    for word in ("ant", "bee"):
+        write_ndjson(tmp_path / "in", word, 100)
+    splits = (conversion.Split("training", 50), conversion.Split("eval", 50))
+    convert(tmp_path / "in", tmp_path / "out", splits=splits, num_shards=1)
+    orders = {}
+    for split, start in (("training", 0), ("eval", 50)):
+        there = drawings_in(tmp_path / "out", split)
+        for word in ("ant", "bee"):
+            lines = drawings_of_lines(tmp_path / f"in/{word}.ndjson", start, start + 50)
+            orders[split, word] = [lines.index(d) for d in there if d[0] == word]
+    for key, order in orders.items():
+        assert sorted(order) == list(range(50)) != order
+        assert [other for other in orders if orders[other] == order] == [key]
+
+
+def test_a_folder_of_two_conversions_has_no_class_list(source, tmp_path, monkeypatch):
+    convert(source, tmp_path / "out")
+    replace = os.replace
+
+    def fail(origin, target):
+        if target.endswith("training.tfrecord-00001-of-00003"):
+            raise OSError(28, "No space left on device")
+        replace(origin, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        convert(source, tmp_path / "out", seed=1)
+    assert list((tmp_path / "out").glob("training.tfrecord-*"))
+    assert not list((tmp_path / "out").glob("*.classes"))
+
+
+def test_a_killed_conversion_of_the_old_files_has_no_class_list(source, tmp_path, monkeypatch):
+    convert(source, tmp_path / "out")
+    remove, removed = tf.io.gfile.remove, []
+
+    def stop_after_three(path):
+        if len(removed) == 3:
+            raise OSError("killed")
+        removed.append(path)
+        remove(path)
+
+    monkeypatch.setattr(tf.io.gfile, "remove", stop_after_three)
+    with pytest.raises(OSError, match="killed"):
+        convert(source, tmp_path / "out", seed=1)
+    assert not list((tmp_path / "out").glob("*.classes"))

@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from PIL import ImageDraw
 
 from drawings import ink, pictures
 
@@ -32,3 +34,20 @@ def test_a_sheet_has_a_cell_for_each_drawing():
     assert len(set(drawn[:4])) == 1 and drawn[0] > 100 and drawn[4:] == [0, 0]
     lettered = [bool((cell[-20:] < 128).any()) for cell in cells]
     assert lettered == [True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("length", [3000, 100_000])
+def test_a_name_is_cut_before_it_is_measured(length, monkeypatch):
+    measured = []
+    textlength = ImageDraw.ImageDraw.textlength
+
+    def measure(canvas, text, *arguments, **options):
+        measured.append(len(text))
+        return textlength(canvas, text, *arguments, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "textlength", measure)
+    drawing = ink.strokes_to_ink([[[0, 10, 5], [0, 0, 9]]])
+    assert pictures.sheet([(drawing, "i" * length)]).width < 200
+    matrix = pictures.confusion_matrix(np.eye(2, dtype=int), ["w" * length, "cat"])
+    assert matrix.width < 400
+    assert 0 < max(measured) < 200 and len(measured) < 400

@@ -1,24 +1,38 @@
+import json
+
 import numpy as np
+import pytest
 
-from training import best
+from training import best, checkpoints
 
 
-def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(data, tmp_path, monkeypatch):
+def checkpoint_of(folder, step: int) -> str:
+    """Files as a checkpoint's, each holding its name."""
+    for ending in ("index", "data-00000-of-00001", "meta"):
+        (folder / f"model.ckpt-{step}.{ending}").write_text(f"{step} {ending}")
+    return str(folder / f"model.ckpt-{step}")
+
+
+def add(folder, step: int, accuracy: float, loss: float = 1.0, **options) -> int:
+    result = {
+        "accuracy": np.float32(accuracy),
+        "loss": np.float32(loss),
+        "global_step": np.int64(step),
+    }
+    checkpoint = checkpoint_of(folder, step)
+    return best.add_evaluation(str(folder), result, checkpoint=checkpoint, **options)
+
+
+def best_step(folder) -> int:
+    return int(best.best_checkpoint(str(folder)).rpartition("-")[2])
+
+
+def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(tmp_path):
     seen = []
     for accuracy, loss in ((0.5, 2.0), (0.7, 1.0), (0.6, 0.5), (0.7, 1.5), (0.7, 0.9)):
-        step = len(seen)
-        result = {
-            "accuracy": np.float32(accuracy),
-            "loss": np.float32(loss),
-            "global_step": np.int64(step),
-        }
-        for ending in ("index", "data-00000-of-00001", "meta"):
-            (tmp_path / f"model.ckpt-{step}.{ending}").write_text(f"{step} {ending}")
-        checkpoint = str(tmp_path / f"model.ckpt-{step}")
-        since = best.add_evaluation(str(tmp_path), result, checkpoint=checkpoint)
-        kept = best.best_checkpoint(str(tmp_path))
-        seen.append((since, kept.rpartition("-")[2]))
-    assert seen == [(0, "0"), (0, "1"), (1, "1"), (2, "1"), (0, "4")]
+        since = add(tmp_path, len(seen), accuracy, loss)
+        seen.append((since, best_step(tmp_path)))
+    assert seen == [(0, 0), (0, 1), (1, 1), (2, 1), (0, 4)]
     assert (tmp_path / "best/model.ckpt-4.index").read_text() == "4 index"
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
         "checkpoint",
@@ -27,3 +41,75 @@ def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(data, tmp_
     ]
     recorded = best.read_evaluations(str(tmp_path))
     assert [round(line["loss"], 3) for line in recorded] == [2.0, 1.0, 0.5, 1.5, 0.9]
+
+
+@pytest.mark.parametrize("accuracy, loss", [(np.nan, 1.0), (1.0, np.nan), (1.0, np.inf)])
+def test_what_is_not_a_number_is_never_best(tmp_path, accuracy, loss):
+    add(tmp_path, 1, 0.1)
+    add(tmp_path, 2, accuracy, loss)
+    assert best_step(tmp_path) == 1
+    add(tmp_path, 3, 0.2)
+    assert best_step(tmp_path) == 3
+
+
+def test_an_evaluation_that_is_made_again_counts_once(tmp_path):
+    add(tmp_path, 1, 0.9)
+    add(tmp_path, 2, 0.5)
+    add(tmp_path, 2, 0.5)
+    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path))] == [1, 2]
+    assert best_step(tmp_path) == 1
+
+
+def test_a_checkpoint_that_holds_a_later_step_than_its_name_says_is_found(tmp_path):
+    # As parameter servers leave them, whose workers go on while one saves.
+    add(tmp_path, 0, 0.1)
+    result = {name: np.float32(value) for name, value in (("accuracy", 0.5), ("loss", 1.0))}
+    checkpoint = checkpoint_of(tmp_path, 177)
+    best.add_evaluation(
+        str(tmp_path), {**result, "global_step": np.int64(178)}, checkpoint=checkpoint
+    )
+    assert best_step(tmp_path) == 177
+    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [177]
+
+
+def test_chief_and_evaluator_agree_on_the_best_whoever_comes_last(tmp_path):
+    add(tmp_path, 1, 0.5, by_evaluator=True)
+    add(tmp_path, 3, 0.6)  # the chief, at the end
+    assert best_step(tmp_path) == 3
+    add(tmp_path, 2, 0.7, by_evaluator=True)  # which was slower
+    assert best_step(tmp_path) == 2
+    add(tmp_path, 3, 0.6, by_evaluator=True)
+    assert best_step(tmp_path) == 2
+    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path))] == [1, 2, 3]
+    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [2]
+
+
+def test_a_copy_that_another_process_has_not_recorded_yet_stays(tmp_path):
+    checkpoints.copy(
+        checkpoint_of(tmp_path, 9), str(tmp_path / "best")
+    )  # the evaluator's, just now
+    add(tmp_path, 1, 0.5)
+    assert sorted(checkpoints.by_step(str(tmp_path / "best"))) == [1, 9]
+    assert best_step(tmp_path) == 1
+    add(tmp_path, 9, 0.6, by_evaluator=True)
+    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [9]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}",
+        b"[]",
+        b"null",
+        b"7",
+        b'{"global_step": "3", "accuracy": 1, "loss": 1}',
+        b'{"global_step": 3, "accuracy": null, "loss": 1}',
+        b'{"global_step": 3,',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_line_is_named_with_the_remedy(tmp_path, line):
+    good = json.dumps({"global_step": 1, "accuracy": 0.5, "loss": 1.0}).encode()
+    (tmp_path / "evaluations.ndjson").write_bytes(good + b"\n" + line + b"\n")
+    with pytest.raises(ValueError, match=r"evaluations.ndjson, line 2: not an .* delete the line"):
+        best.read_evaluations(str(tmp_path))

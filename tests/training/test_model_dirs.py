@@ -1,11 +1,13 @@
 import dataclasses
+import shutil
 
+import numpy as np
 import pytest
-from helpers import CLASSES, TINY, global_step, train
+from helpers import CLASSES, TINY, global_step, spoil_weights, train
 
 import model
 from dataset import class_list
-from training import model_dirs
+from training import best, checkpoints, model_dirs
 
 
 def test_model_dir_describes_itself(data, tmp_path):
@@ -46,3 +48,42 @@ def test_a_folder_without_a_model_is_refused(trained, tmp_path, model_dir, messa
     model_dirs.write_description(str(tmp_path / "empty"), params=params, classes=classes)
     with pytest.raises(ValueError, match=message):
         model_dirs.find_model(str(tmp_path / model_dir))
+
+
+def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
+    trained, tmp_path, monkeypatch
+):
+    shutil.copytree(trained.model_dir, tmp_path / "m")
+    (found,) = (tmp_path / "m/best").glob("*.index")
+    last = best.read_evaluations(str(tmp_path / "m"))[-1]
+    copy, calls = checkpoints.copy, []
+
+    def replaced_first(checkpoint, folder):
+        calls.append(checkpoint)
+        if len(calls) == 1:  # the run that goes on has found a better one
+            result = {name: np.float64(value) for name, value in last.items()}
+            result.update(global_step=np.int64(90), accuracy=np.float64(1.0))
+            for path in sorted((tmp_path / "m").glob("model.ckpt-60.*")):
+                shutil.copy(path, str(path).replace("-60", "-90"))
+            best.add_evaluation(
+                str(tmp_path / "m"), result, checkpoint=f"{tmp_path}/m/model.ckpt-90"
+            )
+        return copy(checkpoint, folder)
+
+    monkeypatch.setattr(model_dirs.checkpoints, "copy", replaced_first)
+    with model_dirs.copied_model(str(tmp_path / "m")) as (model_found, copied):
+        assert model_found.checkpoint.endswith("best/model.ckpt-90")
+        assert copied.endswith("model.ckpt-90") and not copied.startswith(str(tmp_path / "m"))
+        assert checkpoints.problem(copied) is None
+    assert calls[0] == str(found)[: -len(".index")] and not found.exists()
+
+
+def test_a_damaged_checkpoint_is_not_used(trained, tmp_path):
+    shutil.copytree(trained.model_dir, tmp_path / "m")
+    step = best.best_checkpoint(str(tmp_path / "m")).rpartition("-")[2]
+    spoil_weights(tmp_path / f"m/best/model.ckpt-{step}", np.nan)
+    with (
+        pytest.raises(ValueError, match=f"best/model.ckpt-{step}: .* weights that are not numbers"),
+        model_dirs.copied_model(str(tmp_path / "m")),
+    ):
+        pass

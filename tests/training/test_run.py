@@ -1,12 +1,14 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import TINY, global_step, random_records, train, write_records
 
+import input_pipeline
 from dataset import records
-from training import best
+from training import best, hooks, run
 
 
 def test_trains_evaluates_everything_and_resumes(data, tmp_path, capsys):
@@ -60,7 +62,7 @@ def test_keeps_as_many_checkpoints_as_asked(data, tmp_path):
     assert len(list((tmp_path / "m").glob("model.ckpt-*.index"))) == 2
 
 
-def test_resuming_with_another_kernel_is_fine(data, tmp_path):
+def test_resuming_with_another_cell_type_is_fine(data, tmp_path):
     train(data, tmp_path / "m", steps=3, params=dataclasses.replace(TINY, cell_type="lstm"))
     params = dataclasses.replace(TINY, cell_type="block_lstm")
     assert train(data, tmp_path / "m", params=params)["global_step"] == 6
@@ -74,12 +76,16 @@ def test_diverging_training_says_so_and_keeps_the_last_checkpoint(data, tmp_path
 
 
 @pytest.mark.parametrize("split", ["training", "eval"])
-@pytest.mark.parametrize("damage", ["cut", "class_index"])
+@pytest.mark.parametrize("damage", ["cut", "class_index", "nan"])
 def test_bad_record_is_named(data, tmp_path, split, damage):
     path = data / f"{split}.tfrecord-00001-of-00002"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-5])
         problem = "cannot be read after record"
+    elif damage == "nan":
+        bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+        write_records(path, [*random_records(5), bad])
+        problem = "record 6: holds ink that is not a number"
     else:
         bad = random_records(1, num_classes=1)[0].replace(b"class_index", b"klasse_indx")
         write_records(path, [*random_records(5), bad])
@@ -105,3 +111,102 @@ def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
             data, tmp_path / "m", classes=["ant"], params=dataclasses.replace(TINY, num_classes=1)
         )
     assert not (tmp_path / "m").exists()
+
+
+class StopAt(tf.estimator.SessionRunHook):
+    """Asks a run to stop, as a signal does, in the middle of a step."""
+
+    def __init__(self, run, step: int):
+        self._run, self._step = run, step
+
+    def before_run(self, run_context):
+        self._step -= 1
+        if self._step == 0:
+            self._run.stop.number = 2
+
+
+def test_a_run_that_is_told_to_stop_saves_the_step_it_is_in(data, tmp_path, monkeypatch):
+    make_specs = run.make_specs
+
+    def with_stop(described, **options):
+        train_spec, eval_spec = make_specs(described, **options)
+        stop = StopAt(described, 4)
+        return train_spec._replace(hooks=(stop, *train_spec.hooks)), eval_spec
+
+    monkeypatch.setattr(run, "make_specs", with_stop)
+    with pytest.raises(hooks.Stopped) as stopped:
+        train(data, tmp_path / "m", steps=100, save_checkpoints_steps=100)
+    assert stopped.value.number == 2
+    assert global_step(tmp_path / "m") == 4
+
+
+def test_a_run_stopped_in_its_last_evaluation_makes_up_for_it(data, tmp_path, monkeypatch):
+    export = hooks.AfterEvaluation.export
+
+    def stop_at_the_last(self, estimator, export_path, checkpoint_path, eval_result, **options):
+        if eval_result["global_step"] == 6:
+            raise hooks.Stopped(15)
+        export(self, estimator, export_path, checkpoint_path, eval_result, **options)
+
+    params = dataclasses.replace(TINY, learning_rate=0.05)
+    with monkeypatch.context() as patched, pytest.raises(hooks.Stopped):
+        patched.setattr(hooks.AfterEvaluation, "export", stop_at_the_last)
+        train(data, tmp_path / "m", params=params)
+    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))] == [3]
+    # As if the first evaluation had been a poor one: what comes last is to be kept.
+    path = tmp_path / "m/evaluations.ndjson"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.0}) + "\n")
+    train(data, tmp_path / "m", params=params)
+    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))] == [3, 6]
+    assert best.best_checkpoint(str(tmp_path / "m")).endswith("best/model.ckpt-6")
+
+
+def test_a_resumed_run_reads_other_batches(data, tmp_path, monkeypatch):
+    seeds = []
+    training_input_fn = input_pipeline.training_input_fn
+
+    def record(files, *, seed, **options):
+        seeds.append(seed)
+        return training_input_fn(files, seed=seed, **options)
+
+    monkeypatch.setattr(input_pipeline, "training_input_fn", record)
+    for steps in (3, 6):
+        train(data, tmp_path / "m", steps=steps, seed=40)
+    assert seeds == [40, 43]
+
+
+@pytest.mark.parametrize("name", ["evaluations.ndjson", "evaluations-evaluator.ndjson"])
+def test_a_damaged_record_of_evaluations_is_named_before_training(data, tmp_path, name):
+    train(data, tmp_path / "m", steps=3)
+    (tmp_path / "m" / name).write_text("[]\n")
+    with pytest.raises(ValueError, match=f"{name}, line 1: not an evaluation; delete the line"):
+        train(data, tmp_path / "m", steps=6)
+    assert global_step(tmp_path / "m") == 3
+
+
+def test_another_networks_flags_are_refused_where_hparams_are_gone(data, tmp_path):
+    train(data, tmp_path / "m", steps=3)
+    (tmp_path / "m/hparams.json").unlink()
+    with pytest.raises(ValueError, match="of another network: it has .* of shape"):
+        train(data, tmp_path / "m", params=dataclasses.replace(TINY, num_nodes=5))
+    assert not (tmp_path / "m/hparams.json").exists()
+    assert train(data, tmp_path / "m", steps=6)["global_step"] == 6  # its own are right again
+
+
+def test_a_refused_run_leaves_no_folder(data, tmp_path):
+    bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+    write_records(data / "training.tfrecord-00000-of-00002", [bad])
+    with pytest.raises(ValueError, match="record 1: holds ink that is not a number"):
+        train(data, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_left_overs_of_a_killed_save_are_removed(data, tmp_path):
+    train(data, tmp_path / "m", steps=3)
+    there = sorted(path.name for path in (tmp_path / "m").iterdir())
+    for name in ("model.ckpt-3.index.tmp123", "checkpoint.tmp0a1b", "hparams.json.tmp"):
+        (tmp_path / "m" / name).touch()
+    for name in ("tmp_worker_0", "model.ckpt-4_temp"):
+        (tmp_path / "m" / name).mkdir()
+    train(data, tmp_path / "m", steps=3)
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == there

@@ -1,0 +1,82 @@
+import signal
+import sys
+
+from common import console
+
+import pytest
+import tensorflow as tf
+from absl import flags
+
+
+def test_the_reason_of_an_error_comes_without_tensorflows_graph():
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        fed = tf.compat.v1.placeholder(tf.float32)
+        checked = tf.debugging.check_numerics(fed, "ink holds NaN") + 1
+        with pytest.raises(tf.errors.InvalidArgumentError) as failed:
+            session.run(checked, {fed: [float("nan")]})
+    said = console.reason(failed.value)
+    assert said.startswith("ink holds NaN") and "\n" not in said and "[[" not in said
+    assert console.reason(ValueError("plain\n  text")) == "plain\n  text"
+
+
+@pytest.mark.parametrize("text", [",", "a,,b", "a, ,b", "a,"])
+def test_lists_with_an_empty_item_are_refused_by_their_flag(text):
+    holder = flags.DEFINE_list("animals", [], "x", flag_values=flags.FlagValues())
+    holder._flagvalues(["program", f"--animals={text}"])
+    with pytest.raises(ValueError, match="--animals=.*nothing stands before, after or between"):
+        console.flag_items(holder)
+
+
+def test_items_come_without_the_blanks_around_them():
+    holder = flags.DEFINE_list("animals", [], "x", flag_values=flags.FlagValues())
+    holder._flagvalues(["program", "--animals=sea turtle, cat ,dog"])
+    assert console.flag_items(holder) == ["sea turtle", "cat", "dog"]
+    holder._flagvalues["animals"].unparse()
+    holder._flagvalues.mark_as_parsed()
+    assert console.flag_items(holder) == []
+
+
+@pytest.mark.parametrize(
+    "text, integers",
+    [
+        ("48,64,96", (48, 64, 96)),
+        ("[48, 64, 96]", (48, 64, 96)),
+        ("(48,)", (48,)),
+        ("[]", ()),
+        ("48,,64", None),
+        ("48,64,,", None),
+        ("48,x", None),
+        ("4.5", None),
+    ],
+)
+def test_integers_are_read_as_the_tutorial_writes_them(text, integers):
+    parser = console._IntegersParser()
+    if integers is None:
+        with pytest.raises(ValueError, match="expected integers such as 48,64,96"):
+            parser.parse(text)
+    else:
+        assert parser.parse(text) == integers
+
+
+def test_ctrl_c_before_a_program_has_begun_is_no_traceback(capsys):
+    assert sys.excepthook is not sys.__excepthook__
+    console._on_uncaught(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == "\nInterrupted.\n"
+    console._on_uncaught(TypeError, TypeError("a bug"), None)
+    assert "TypeError: a bug" in capsys.readouterr().err
+
+
+def test_sigterm_ends_as_an_exception_does():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        console.clean_up_at_sigterm()
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+        assert ended.value.code == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_durations_are_for_people():
+    texts = [console.duration(s) for s in (45.4, 12 * 60, 3 * 3600 + 20 * 60, 52 * 3600)]
+    assert texts == ["45 s", "12 min", "3 h 20 min", "2 d 4 h"]

@@ -1,0 +1,145 @@
+"""The rules of layout: which module may import which, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+
+import pytest
+from helpers import ROOT
+
+PROGRAMS = {
+    "create_dataset",
+    "train_model",
+    "evaluate_model",
+    "classify_drawings",
+    "download_drawings",
+}
+READ_FIRST = {"model", "input_pipeline"}
+
+# Each may import those after it, and none before.
+ORDER = [
+    *([name] for name in ("programs", "serving", "training", "evaluation")),
+    ["model", "input_pipeline"],
+    ["dataset"],
+    ["network", "drawings"],
+    ["common"],
+]
+LAYER = {name: number for number, names in enumerate(ORDER) for name in names}
+
+# Who has no business with whom, though the order would allow it.
+STRANGERS = {
+    "model": {"dataset", "drawings"},
+    "input_pipeline": {"network", "drawings"},
+}
+
+
+def imported(source: str) -> set[str]:
+    """The modules that a source imports, `package.module` where it takes a module of a package."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def place(name: str) -> str:
+    """The folder of a module, the module itself in the root, `programs` for all programs."""
+    first = name.split(".")[0]
+    return "programs" if first in PROGRAMS else first
+
+
+def problem(module: str, other: str) -> str | None:
+    """Why one module may not import the other; None where it may."""
+    ours, theirs = place(module), place(other)
+    if theirs in ("tensorflow", "absl") and ours == "drawings":
+        return f"drawings/ knows no {theirs}"
+    if ours not in LAYER or theirs not in LAYER:
+        return None
+    if ours == theirs == "programs":
+        return "a program imports no other"
+    if theirs in STRANGERS.get(ours, ()):
+        return f"{ours} has no business with {theirs}"
+    if ours != theirs and LAYER[theirs] <= LAYER[ours]:
+        return f"{ours} comes after {theirs}"
+    return None
+
+
+def modules() -> dict[str, str]:
+    """The sources of all modules, by dotted name."""
+    paths = [*ROOT.glob("*.py"), *itertools.chain(*(ROOT.glob(f"{p}/*.py") for p in LAYER))]
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in paths
+    }
+
+
+def test_the_root_is_the_programs_and_the_two_files_read_first():
+    assert {path.stem for path in ROOT.glob("*.py")} == PROGRAMS | READ_FIRST
+
+
+def test_imports_go_one_way():
+    found = [
+        f"{name.replace('.', '/')}.py imports {other}: {why}"
+        for name, source in modules().items()
+        for other in imported(source)
+        if (why := problem(name, other))
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_circle_of_modules():
+    sources = modules()
+    graph = {}
+    for name, source in sources.items():
+        others = {o if o in sources else o.rpartition(".")[0] for o in imported(source)}
+        graph[name] = others & set(sources)
+    while leaves := [name for name, others in graph.items() if not others & set(graph)]:
+        for name in leaves:
+            del graph[name]
+    assert not graph, f"circle among {sorted(graph)}"
+
+
+def test_only_programs_define_flags():
+    for name, source in modules().items():
+        defines = "flags.DEFINE" in source
+        assert not defines or place(name) == "programs" or name == "common.console", name
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "docs"])
+def test_scripts_say_where_the_project_is_before_they_import_it(folder):
+    project = {name.split(".")[0] for name in modules()}
+    for path in (ROOT / folder).glob("*.py"):
+        names = [
+            name
+            for node in ast.parse(path.read_text()).body
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        ]
+        ours = [name for name in names if name.split(".")[0] in project | {"shared", "project"}]
+        assert not ours or ours[0] in ("shared", "project") or path.stem == "tutorial_input", path
+
+
+@pytest.mark.parametrize(
+    "module, other, allowed",
+    [
+        ("drawings.ink", "tensorflow", False),
+        ("drawings.ink", "numpy", True),
+        ("dataset.shuffle", "input_pipeline", False),
+        ("model", "dataset.records", False),
+        ("model", "network.lstm", True),
+        ("evaluation.report", "training.best", False),
+        ("training.run", "evaluation.outcomes", True),
+        ("common.files", "dataset.records", False),
+        ("train_model", "create_dataset", False),
+        ("train_model", "serving.exporting", True),
+    ],
+)
+def test_the_rule_itself(module, other, allowed):
+    assert (problem(module, other) is None) == allowed
