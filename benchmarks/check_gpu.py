@@ -66,9 +66,11 @@ def compare(num_classes: int) -> bool:
     for lengths in RAGGED:
         expected = loss_and_gradients("/cpu:0", "lstm", lengths, num_classes=num_classes)
         for device, cell_type in (
-            ("/cpu:0", "block_lstm"), ("/gpu:0", "lstm"), ("/gpu:0", "block_lstm"),
+            ("/cpu:0", "block_lstm"),
+            ("/gpu:0", "lstm"),
+            ("/gpu:0", "block_lstm"),
             ("/gpu:0", "cudnn_lstm"),
-        ):  # fmt: skip
+        ):
             actual = loss_and_gradients(device, cell_type, lengths, num_classes=num_classes)
             worst = max(
                 np.abs(actual[name] - value).max() / np.abs(value).max()

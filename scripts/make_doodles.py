@@ -26,10 +26,8 @@ _SEED = flags.DEFINE_integer("seed", 0, "Same seed, same doodles.")
 # Points a unit of length, before they are simplified as the data set's are.
 DENSITY = 60
 
+# Gives the strokes of a doodle, in a box of about one unit, y downwards.
 Doodle = Callable[[np.random.Generator], "list[np.ndarray]"]
-
-
-# ---- Strokes, in a box of about one unit, y downwards ----
 
 
 def line(*points: tuple[float, float]) -> np.ndarray:
@@ -131,9 +129,6 @@ DOODLES: dict[str, Doodle] = {
     "triangle": triangle,
     "zigzag": zigzag,
 }
-
-
-# ---- A hand ----
 
 
 def by_hand(strokes: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:

@@ -87,10 +87,12 @@ def run_program(*args, environment=None, **options) -> subprocess.CompletedProce
     return subprocess.run(**options, capture_output=True, timeout=300)
 
 
-def start_program(*args, stdin_pipe: bool = False) -> subprocess.Popen:
+def start_program(*args, stdin_pipe: bool = False, environment=None) -> subprocess.Popen:
     """Starts one, with both outputs in one pipe, to be sent signals."""
+    options = _program(args)
+    options["env"].update(environment or {})
     return subprocess.Popen(
-        **_program(args),
+        **options,
         stdin=subprocess.PIPE if stdin_pipe else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -148,3 +148,38 @@ def test_the_tutorials_records_read_as_the_ink_of_their_drawings(quickdraw_data)
     assert sorted((data, classes[index]) for data, index in drawings_of(batches)) == expected
     by_protobuf = [decode(record) for file in files for record in read_records(file)]
     assert sorted((d.tobytes(), classes[i]) for d, i in by_protobuf) == expected
+
+
+def pools_of(batches, size: int) -> list[frozenset]:
+    """The drawings of each `size` batches that follow each other."""
+    drawings = [frozenset(drawings_of([batch])) for batch in batches]
+    return [frozenset().union(*drawings[i : i + size]) for i in range(0, len(drawings), size)]
+
+
+def test_blocks_come_in_another_order_in_each_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(input_pipeline, "POOL_BATCHES", 4)  # a block makes a pool
+    records = random_records(512)
+    file = write_records(tmp_path / "r", records)
+    batches = run_dataset(
+        input_pipeline.training_input_fn([file], batch_size=4, num_classes=3, seed=0, num_epochs=2)
+    )
+    pools = pools_of(batches, 4)
+    first, second = pools[:32], pools[32:]
+    in_file = [frozenset(expected_drawings(records[i : i + 16])) for i in range(0, 512, 16)]
+    assert set(first) == set(second) == set(in_file)  # 16 records stay together
+    assert in_file != first != second != in_file
+    assert sum(a == b for a, b in zip(first, second)) < 8
+
+
+@pytest.mark.parametrize("limit, size", [(1, 1), (8, 2), (1000, 3)])
+def test_a_pool_has_a_bound_of_drawings(tmp_path, monkeypatch, limit, size):
+    monkeypatch.setattr(input_pipeline, "POOL_BATCHES", 3)
+    monkeypatch.setattr(input_pipeline, "POOL_DRAWINGS", limit)
+    monkeypatch.setattr(input_pipeline, "BLOCK_RECORDS", 1)
+    records = random_records(48)
+    file = write_records(tmp_path / "r", records)
+    batches = run_dataset(input_pipeline.eval_input_fn([file], batch_size=4, num_classes=3))
+    expected = [
+        frozenset(expected_drawings(records[i : i + 4 * size])) for i in range(0, 48, 4 * size)
+    ]
+    assert pools_of(batches, size) == expected

@@ -63,9 +63,6 @@ def loss_and_gradients(features, labels, params) -> tuple[float, dict[str, np.nd
         return value, dict(zip(names, gradients))
 
 
-# ---- The network against NumPy ----
-
-
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -166,9 +163,6 @@ def test_padding_does_not_change_gradients():
         np.testing.assert_allclose(padded[name], gradient, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-# ---- Training ----
-
-
 def train_step(features, labels, params) -> tuple[dict, dict, dict]:
     """Variables before and after a step, by name, and the scalar summaries, by tag."""
     with tf.Graph().as_default(), tf1.Session() as session:
@@ -195,6 +189,16 @@ def test_a_step_is_adams():
     moved = before["dense/bias"] - after["dense/bias"]
     np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
     assert moved[1] > 0  # no drawing is of class 1: its bias falls
+
+
+def test_adam_follows_the_schedule():
+    features = ragged_features(np.random.default_rng(4), [5, 8])
+    schedule = {"learning_rate_schedule": "cosine", "warmup_steps": 4, "decay_steps": 12}
+    params = dataclasses.replace(TINY, learning_rate=0.01, **schedule)
+    before, after, values = train_step(features, [0, 2], params)
+    moved = np.abs(before["dense/bias"] - after["dense/bias"])
+    np.testing.assert_allclose(moved, 0.01 / 4, rtol=1e-3)  # the first of four steps up
+    assert values["learning_rate"] == pytest.approx(0.01 / 4)
 
 
 def test_cosine_schedule_rises_and_falls_to_zero():
@@ -255,12 +259,17 @@ def test_gradients_are_clipped_by_their_global_norm():
     features = ragged_features(np.random.default_rng(5), [5, 8])
     for bound in (1e-3, 1e3, 0.0):
         params = dataclasses.replace(TINY, gradient_clipping_norm=bound)
-        _, _, values = train_step(features, [0, 2], params)
+        _, after, values = train_step(features, [0, 2], params)
         norm = values["global_norm/gradient_norm"]
         of_variables = [v for tag, v in values.items() if tag.startswith("gradient_norm/")]
         assert norm == pytest.approx(np.sqrt(np.square(of_variables).sum()), rel=1e-5)
         clipped = min(norm, bound) if bound else norm
         assert values["global_norm/clipped_gradient_norm"] == pytest.approx(clipped, rel=1e-4)
+        # Adam's first moment after a step is a tenth of the gradient that it was given.
+        moments = [value for name, value in after.items() if name.endswith("/Adam")]
+        applied = 10 * np.sqrt(sum(np.square(moment).sum() for moment in moments))
+        assert len(moments) == len(of_variables)
+        assert applied == pytest.approx(clipped, rel=1e-3)
 
 
 def test_gradients_that_are_not_finite_change_nothing():
@@ -288,6 +297,23 @@ def test_dropout_only_in_training():
         assert session.run(spec.loss) != session.run(spec.loss)
 
 
+def test_dropout_stands_between_layers_and_never_before_the_first(monkeypatch):
+    dropped = []
+    dropout = tf.nn.dropout
+
+    def record(x, rate):
+        dropped.append((x.shape[-1], rate))
+        return dropout(x, rate=rate)
+
+    monkeypatch.setattr(tf.nn, "dropout", record)
+    params = dataclasses.replace(
+        TINY, num_conv=(5, 6, 7), conv_len=(3, 2, 2), num_layers=3, dropout=0.2
+    )
+    train_step(ragged_features(np.random.default_rng(7), [5, 8]), [0, 1], params)
+    # Before the second and the third convolution; between three layers of 2 * 4 nodes.
+    assert dropped == [(5, 0.2), (6, 0.2), (8, 0.2), (8, 0.2)]
+
+
 def test_batch_norm_counts_no_padding():
     features = ragged_features(np.random.default_rng(8), [3, 10, 6])
     params = dataclasses.replace(TINY, batch_norm=True)
@@ -299,9 +325,6 @@ def test_batch_norm_counts_no_padding():
     np.testing.assert_allclose(
         after["batch_normalization/moving_variance"], 0.99 + 0.01 * rows.var(axis=0), rtol=1e-4
     )
-
-
-# ---- Through Estimator ----
 
 
 def dataset_fn(features, labels, batch_size):
@@ -337,7 +360,7 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
         )
 
 
-def test_checkpoint_of_one_kernel_resumes_with_another(tmp_path):
+def test_checkpoint_of_one_cell_type_resumes_with_another(tmp_path):
     features = ragged_features(np.random.default_rng(10), [5, 8, 2])
     labels = np.array([0, 1, 2])
 
@@ -378,9 +401,6 @@ def test_the_tutorials_checkpoint_gives_its_logits(quickdraw_data, tmp_path, cel
     np.testing.assert_allclose(logits, golden["logits"][:count], atol=1e-4)
 
 
-# ---- Hyper-parameters ----
-
-
 def test_hparams_are_the_tutorials_by_default():
     params = model.HParams(num_classes=345)
     assert (params.num_layers, params.num_nodes) == (3, 128)
@@ -403,6 +423,10 @@ def test_hparams_are_the_tutorials_by_default():
         ({"dropout": 1.0}, "dropout=1.0: expected a rate from 0 to below 1"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"gradient_clipping_norm": -1.0}, "gradient_clipping_norm=-1.0"),
+        ({"gradient_clipping_norm": float("inf")}, "gradient_clipping_norm=inf: expected a number"),
+        ({"gradient_clipping_norm": 1e39}, "gradient_clipping_norm=1e.39"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"accept_threshold": float("nan")}, "accept_threshold=nan"),
     ],
 )
 def test_wrong_hparams_are_refused(wrong, message):

@@ -18,8 +18,10 @@ def test_file_without_a_usable_drawing_is_left_out(source, tmp_path, capsys):
     (source / "empty.ndjson").touch()
     (source / "bad.ndjson").write_text("nonsense\n")
     assert [category.word for category in convert(source, tmp_path / "out")] == [
-        "ant", "mouse", "zebra",
-    ]  # fmt: skip
+        "ant",
+        "mouse",
+        "zebra",
+    ]
     warnings = capsys.readouterr().err
     assert "empty.ndjson: holds no usable drawing" in warnings
     assert "bad.ndjson: holds no usable drawing" in warnings

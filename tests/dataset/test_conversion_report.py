@@ -19,12 +19,18 @@ def test_report_counts_every_line_and_measures_the_drawings(tmp_path):
         "drawings": {"training": 6, "eval": 0},
         "skipped": {"malformed JSON": 1},
         "points_per_drawing": {
-            "median": 3, "percentile_95": 9, "percentile_99": 9, "maximum": 9,
+            "median": 3,
+            "percentile_95": 9,
+            "percentile_99": 9,
+            "maximum": 9,
         },
         "strokes_per_drawing": {
-            "median": 1, "percentile_95": 2, "percentile_99": 2, "maximum": 2,
+            "median": 1,
+            "percentile_95": 2,
+            "percentile_99": 2,
+            "maximum": 2,
         },
-    }  # fmt: skip
+    }
 
 
 def test_quantiles_are_numpys_by_nearest_rank():

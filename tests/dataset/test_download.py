@@ -184,8 +184,10 @@ def test_program_fetches_what_it_can_and_says_what_it_cannot(server, tmp_path):
     assert "answers 404" in done.stderr and "Traceback" not in done.stderr
     assert "2 of 3 files" in done.stdout
     assert sorted(path for path, _ in server.requests) == [
-        "/full/The%20Eiffel%20Tower.ndjson", "/full/ant.ndjson", "/full/cat.ndjson",
-    ]  # fmt: skip
+        "/full/The%20Eiffel%20Tower.ndjson",
+        "/full/ant.ndjson",
+        "/full/cat.ndjson",
+    ]
     again = run_program(*args, "--categories=cat,The Eiffel Tower,ant", "--drawings_per_class=100")
     assert again.returncode == 0
     assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"".join(LINES[:100])}

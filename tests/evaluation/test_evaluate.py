@@ -1,10 +1,14 @@
 import re
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import random_records, spoil_weights, write_records
 
 import input_pipeline
+from dataset import records
 from evaluation import evaluate as evaluation
+from evaluation import outcomes
 from training import model_dirs
 
 
@@ -64,3 +68,38 @@ def test_evaluating_leaves_no_trace_in_the_run(trained):
     evaluate(trained)
     assert files() == before
     assert tf.io.gfile.exists(str(trained.model_dir / "evaluations.ndjson"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_is_not_a_number_is_not_evaluated_as_right(trained, tmp_path, value):
+    for path in trained.model_dir.glob("model.ckpt-60.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    spoil_weights(tmp_path / "model.ckpt-60", value)
+    with pytest.raises(ValueError, match="model.ckpt-60: the loss is (nan|inf), for the network"):
+        evaluate(trained, checkpoint=str(tmp_path / "model.ckpt-60"))
+
+
+def test_a_record_that_is_not_a_number_is_named(trained, tmp_path):
+    found = model_dirs.find_model(str(trained.model_dir))
+    bad = records.encode_record(np.full((3, 3), np.nan, np.float32).tobytes(), 0)
+    path = write_records(tmp_path / "eval.tfrecord-0", [*random_records(5), bad])
+    with pytest.raises(ValueError, match="eval.tfrecord-0, record 6: holds ink that is not a num"):
+        evaluation.evaluate([path], params=found.params, checkpoint=found.checkpoint, batch_size=4)
+
+
+def test_the_drawings_that_are_kept_are_as_long_as_all(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(outcomes, "KEPT_EMBEDDINGS", 256)
+    path = write_records(tmp_path / "eval.tfrecord-0", random_records(1024))
+    found = model_dirs.find_model(str(trained.model_dir))
+    settings = {"params": found.params, "checkpoint": found.checkpoint, "batch_size": 4}
+    monkeypatch.setattr(evaluation, "KEPT_INKS", 256)
+    monkeypatch.setattr(evaluation, "STROKE_SHARES", ())
+    _, seen, _ = evaluation.evaluate([path], **settings)
+    assert (len(seen.lengths), len(seen.inks), len(seen.embeddings)) == (1024, 256, 256)
+    kept = seen.lengths[:256]
+    assert [len(ink) for ink in seen.inks] == kept.tolist()
+    for share in (0.1, 0.5, 0.9):
+        quantile = np.quantile(seen.lengths, share)
+        assert share - 0.2 < (kept <= quantile).mean() < share + 0.2
+    _, again, _ = evaluation.evaluate([path], **settings)
+    assert (again.lengths == seen.lengths).all()  # the same drawings every time

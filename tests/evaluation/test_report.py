@@ -1,5 +1,6 @@
 import html.parser
 import json
+import re
 
 import numpy as np
 import pytest
@@ -96,3 +97,39 @@ def test_the_page_stands_alone(tmp_path, mistakes):
     assert len(page.sources) == (4 if mistakes else 1)  # two pairs, the mistakes, the matrix
     assert "<script" not in text and "a & b" in page.text and "<c>" in page.text
     assert json.loads((tmp_path / "out/report.json").read_text())["metrics"]["drawings"] == 4
+
+
+def test_the_page_is_for_phones_the_dark_and_those_who_cannot_see(tmp_path):
+    seen = outcomes([0, 0, 1, 2], [0, 1, 0, 2])
+    metrics = {**dict.fromkeys(report.METRIC_NAMES, 0.5), "drawings": 4}
+    report.write(
+        str(tmp_path),
+        title="x",
+        metrics=metrics,
+        prefixes=[{"stroke_share": 1.0, **metrics}],
+        seen=seen,
+        classes=CLASSES,
+        accept_threshold=0.5,
+    )
+    text = (tmp_path / "report.html").read_text()
+    assert '<meta name="viewport" content="width=device-width' in text
+    assert "prefers-color-scheme: dark" in text or "color-scheme: light dark" in text
+
+    class Checker(html.parser.HTMLParser):
+        depth = count = 0
+
+        def handle_starttag(self, tag, attributes):
+            attributes = dict(attributes)
+            self.depth += tag == "div" and attributes.get("class") == "scroll"
+            if tag == "img":
+                assert attributes["alt"].strip()
+            if tag in ("table", "img"):
+                Checker.count += 1
+                assert self.depth, f"a {tag} that does not scroll in itself"
+
+        def handle_endtag(self, tag):
+            self.depth -= tag == "div" and self.depth > 0
+
+    Checker().feed(text)
+    assert Checker.count > 5
+    assert re.search(r"\.scroll\s*{[^}]*overflow:\s*auto", text)

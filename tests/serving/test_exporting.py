@@ -7,6 +7,7 @@ from helpers import random_strokes, read_records
 
 import input_pipeline
 import model
+from dataset import records
 from drawings import ink, ndjson
 from serving import classifier, exporting
 from training import best, model_dirs
@@ -59,6 +60,8 @@ def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
         ([[0, 0, 0]], 1, "at least two points"),
         ([[0, 0, 0], [1, 1, 1]], 3, "lengths beyond the points"),
         ([[0, 0, 0], [np.nan, 1, 1]], 2, "NaN or infinity"),
+        ([[0, 0, 0], [1, -np.inf, 1]], 2, "NaN or infinity"),
+        ([[-3e38, 0, 0], [3e38, 1, 1]], 2, "points too far apart for float32"),
     ],
 )
 def test_points_that_are_no_drawing_are_refused(points, length, message):
@@ -138,3 +141,26 @@ def test_the_newest_version_is_found(trained, tmp_path):
         (tmp_path / version / "saved_model.pb").touch()
     (tmp_path / "11").mkdir()  # being written
     assert classifier.find_export(str(tmp_path)) == str(tmp_path / "10")
+
+
+@pytest.mark.parametrize("name", ["serving_default", "examples"])
+def test_no_drawing_is_refused_with_its_reason(trained, name):
+    inputs = {"points": np.zeros((0, 2, 3)), "lengths": np.zeros(0, int)}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no drawing was given"):
+        run_signature(trained.export, name, inputs if "def" in name else {"examples": []})
+
+
+def test_ink_that_is_not_a_number_is_refused_by_an_export(trained):
+    bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinity"):
+        run_signature(trained.export, "examples", {"examples": [bad]})
+
+
+def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
+    (tmp_path / "export/drawing_classifier/unfinished-1").mkdir(parents=True)
+    found = model_dirs.find_model(str(trained.export))
+    exporting.export(
+        str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
+    )
+    (left,) = (tmp_path / "export/drawing_classifier").iterdir()
+    assert left.name.isdigit() and (left / "saved_model.pb").exists()

@@ -15,6 +15,7 @@ import tensorflow as tf
 from helpers import (
     ROOT,
     TINY,
+    global_step,
     random_records,
     run_program,
     start_program,
@@ -25,7 +26,7 @@ from helpers import (
 )
 
 from dataset import class_list
-from training import cluster, distribution
+from training import best, cluster, distribution
 
 CLUSTER_TASK = str(ROOT / "tests/training/cluster_task.py")
 
@@ -99,12 +100,19 @@ def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files)
 
 
 def test_parameter_servers_train_and_evaluate(tmp_path, two_files):
+    # Chief and worker end well, whoever does the last step.
     output = run_cluster(
-        "parameter_server", {"chief": 1, "ps": 2}, ["32", "30", str(tmp_path / "m"), *two_files]
+        "parameter_server",
+        {"chief": 1, "worker": 1, "ps": 2},
+        ["32", "60", str(tmp_path / "m"), *two_files],
     )
-    found = losses(output["chief 0"])
-    assert found[-1] < 0.8 * found[0]
-    assert "evaluation at step 30: " in output["chief 0"] and "64 drawings" in output["chief 0"]
+    first = max(losses(text)[0] for text in output.values())
+    last = global_step(tmp_path / "m")
+    assert last >= 60
+    assert re.search(r"^evaluation at step \d+: .* 64 drawings$", output["chief 0"], re.M)
+    (recorded,) = best.read_evaluations(str(tmp_path / "m"))[-1:]
+    assert recorded["loss"] < 0.5 * first
+    assert str(recorded["global_step"]) in tf.train.latest_checkpoint(str(tmp_path / "m"))
 
 
 @pytest.fixture
@@ -120,8 +128,9 @@ def mirrored():
 
 @pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_mirrored_devices_train_evaluate_everything_and_resume(data, tmp_path, mirrored, capsys,
-                                                               batch_norm):  # fmt: skip
+def test_mirrored_devices_train_evaluate_everything_and_resume(
+    data, tmp_path, mirrored, capsys, batch_norm
+):
     params = dataclasses.replace(TINY, batch_norm=batch_norm)
     result = train(data, tmp_path / "m", params=params, steps=4, **mirrored)
     assert result["global_step"] == 4 and result["drawings"] == 18
@@ -209,6 +218,48 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
     assert re.search(r"\[evaluator 0\] evaluation at step 300: .* 18 drawings", said)
     assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 300
     assert list((tmp_path / "m/export/drawing_classifier").iterdir())
+
+
+def test_an_evaluator_that_waits_for_a_checkpoint_ends_when_it_is_told_to(data, tmp_path):
+    process = start_program(
+        *train_model_args(data, distribution="multi_worker", model_dir=tmp_path / "m"),
+        environment=tf_config("evaluator", 0, {"chief": ["a:1"], "worker": ["b:1"]}),
+    )
+    for line in process.stdout:
+        if "this is evaluator 0" in line:
+            break
+    process.terminate()
+    said = process.communicate(timeout=20)[0]
+    assert process.returncode == 143 and "Stopped;" in said and "Traceback" not in said
+
+
+def test_a_process_that_waits_ends_well_when_the_last_step_is_saved(monkeypatch, capsys):
+    ended = []
+
+    def leave(code):
+        ended.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(cluster.os, "_exit", leave)
+    monkeypatch.setattr(threading.Thread, "start", lambda self: None)
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
+    answers = iter([{"chief 0 (a:1)": "there"}] * 3 + [{"chief 0 (a:1)": "gone"}] * 3)
+    monkeypatch.setattr(distribution, "probe", lambda **_: next(answers))
+    for in_step in (True, False):
+        done = iter([False, False, False, False, True])
+        hook = cluster.ClusterHook(patience=-1e9, in_step=in_step, is_done=lambda: True)
+        hook.begin()
+        hook._last_step -= 1e6
+        with pytest.raises(SystemExit):
+            hook._watch()
+    assert ended == [0, 0] and "All steps are done" in capsys.readouterr().out
+    # The chief ends between the two looks: what is done is no failure.
+    hook = cluster.ClusterHook(patience=1e9, in_step=True, is_done=lambda: next(done))
+    hook.begin()
+    hook._last_step -= 1e6
+    with pytest.raises(SystemExit):
+        hook._watch()
+    assert ended[2:] == [0]
 
 
 def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):

@@ -29,6 +29,14 @@ def test_tasks_of_a_cluster_know_their_part():
         ("multi_worker", {"TF_CONFIG": "{"}, "not a cluster in JSON"),
         ("multi_worker", {"TF_CONFIG": "[]"}, "not a cluster in JSON"),
         ("multi_worker", tf_config("chief"), "has no use for a ps"),
+        (
+            "multi_worker",
+            tf_config("chief", 0, {"chief": "a:1"}),
+            'chief is "a:1"; expected',
+        ),
+        ("multi_worker", tf_config("chief", 0, {"chief": [7]}), "expected a list such as"),
+        ("multi_worker", tf_config("chief", 0, {"chief": ["a"]}), "expected a list such as"),
+        ("multi_worker", tf_config("chief", 0, {"chief": {"a:1": 1}}), "expected a list such as"),
         ("parameter_server", tf_config("worker", 2), "the cluster has no worker 2"),
         ("parameter_server", tf_config("master"), "task type 'master'"),
         ("parameter_server", tf_config("chief", 0, {"chief": ["a:1"]}), "needs a chief and a ps"),
@@ -82,3 +90,22 @@ def test_parts_of_an_epoch_are_the_training_set_each_drawing_once(tmp_path, num_
         for r in records
     ]
     assert sorted(seen) == sorted(expected)
+
+
+def test_an_address_in_use_is_named(monkeypatch):
+    for name, value in tf_config("worker", 1).items():
+        monkeypatch.setenv(name, value)
+    task = distribution.read_task("parameter_server")
+    error = tf.errors.UnknownError(None, None, "Could not start gRPC server")
+    with (
+        pytest.raises(distribution.PeerFailed, match="c:1, this process's address .* is in use"),
+        distribution.explained_errors(task),
+    ):
+        raise error
+    with (
+        pytest.raises(distribution.PeerFailed, match="another process of the cluster failed .Una"),
+        distribution.explained_errors(task),
+    ):
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+    with pytest.raises(tf.errors.UnknownError), distribution.explained_errors(distribution.Task()):
+        raise error

@@ -1,11 +1,11 @@
 import numpy as np
 import tensorflow as tf
-from helpers import (
-    CLASSES,
-    read_records,
-    train,
-)
+from helpers import CLASSES, read_records, train
 from PIL import Image
+
+from drawings import ink
+from evaluation.outcomes import Outcomes
+from training import summaries as written
 
 
 def summaries(folder) -> dict[str, list[int]]:
@@ -71,3 +71,23 @@ def test_the_projector_has_a_row_a_word_and_a_picture_for_each_drawing(data, tmp
     with Image.open(files / "drawings.png") as picture:
         assert picture.size == (5 * 32, 5 * 32)
     assert "projector/drawings.png" in (tmp_path / "m/projector_config.pbtxt").read_text()
+
+
+def test_a_tab_in_a_name_does_not_shift_the_projectors_columns(tmp_path):
+    drawing = ink.strokes_to_ink([[[0, 3], [0, 5]]])
+    seen = Outcomes(
+        labels=np.array([0, 1]),
+        predictions=np.array([0, 0]),
+        probability=np.array([0.9, 0.9]),
+        lengths=np.array([1, 1]),
+        inks=[drawing] * 2,
+        embeddings=np.zeros((2, 2), np.float32),
+    )
+    folder = str(tmp_path)
+    written.write_outcomes(folder, folder, seen, classes=["a\tb", "c"], step=1, first=True)
+    rows = (tmp_path / "projector/labels.tsv").read_text().splitlines()
+    assert [row.split("\t") for row in rows] == [
+        ["word", "guess", "result"],
+        ["a b", "a b", "right"],
+        ["c", "a b", "wrong"],
+    ]
