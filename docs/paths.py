@@ -1,0 +1,7 @@
+"""Importing this module lets a script in this folder import the project's modules."""
+
+import pathlib
+import sys
+
+DOCS = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
