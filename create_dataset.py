@@ -40,7 +40,9 @@ _EVAL = flags.DEFINE_integer(
 _OUTPUT_SHARDS = flags.DEFINE_integer(
     "output_shards", 10, "Files a split is spread over.", lower_bound=1, upper_bound=99999
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the shuffle: same seed, same bytes.", lower_bound=0)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Decides the shuffle: same seed, same bytes.", lower_bound=0
+)
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Processes; 0 for one a core. The records do not depend on it.", lower_bound=0
 )

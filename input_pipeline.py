@@ -48,8 +48,8 @@ PARALLEL_POOLS = 2
 # Batches ready before they are asked for.
 PREFETCH_BATCHES = 16
 
-# Of the order of an evaluation's batches: whoever looks at the first drawings only sees short and
-# long ones.
+# The seed of the order of an evaluation's batches: whoever looks at the first drawings only sees
+# short and long ones.
 EVAL_SEED = 0
 
 Features = dict[str, tf.Tensor]
@@ -102,8 +102,9 @@ def training_input_fn(
       seed: the same seed gives the same batches.
       num_epochs: passes over the records; None goes on forever. Where they end, the last
         batch may be smaller.
-      part, num_parts: of several processes that train together, each reads a part: so many
-        of the files, or, where there are fewer files than processes, so many of their blocks.
+      part, num_parts: the number of this process among those that train together, and how many
+        there are. Each reads every num_parts-th file, or, where there are fewer files than
+        processes, every num_parts-th block of them.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.

@@ -40,7 +40,7 @@ SCHEDULES = ("constant", "cosine")
 
 MAX_FLOAT32 = float(tf.float32.max)
 
-# Of batch normalisation: the defaults of the layer that the tutorial used.
+# Batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
 BATCH_NORM_EPSILON = 1e-3
 
@@ -162,7 +162,7 @@ def batch_norm(channels: tf.Tensor, mask: tf.Tensor, *, name: str, training: boo
                 shape,
                 initializer=initializer,
                 trainable=False,
-                # Of several replicas, each with a batch of its own.
+                # Several replicas each see a batch of their own: their mean is kept.
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.MEAN,
             )

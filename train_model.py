@@ -64,7 +64,9 @@ _BATCH_NORM = flags.DEFINE_boolean(
     "batch_norm", _HPARAMS["batch_norm"], "Whether to normalise batches before convolutions."
 )
 _LEARNING_RATE = flags.DEFINE_float(
-    "learning_rate", _HPARAMS["learning_rate"], "Of Adam; with a schedule, the highest."
+    "learning_rate",
+    _HPARAMS["learning_rate"],
+    "The step size of Adam; with a schedule, the highest.",
 )
 _LEARNING_RATE_SCHEDULE = flags.DEFINE_enum(
     "learning_rate_schedule",
@@ -73,7 +75,10 @@ _LEARNING_RATE_SCHEDULE = flags.DEFINE_enum(
     "cosine: linear warm-up, then as a cosine wave to zero at the last of --steps.",
 )
 _WARMUP_STEPS = flags.DEFINE_integer(
-    "warmup_steps", _HPARAMS["warmup_steps"], "Of the cosine schedule.", lower_bound=0
+    "warmup_steps",
+    _HPARAMS["warmup_steps"],
+    "Steps in which the cosine schedule rises.",
+    lower_bound=0,
 )
 _MIXED_PRECISION = flags.DEFINE_boolean(
     "mixed_precision",
@@ -99,7 +104,7 @@ _KEEP_CHECKPOINT_MAX = flags.DEFINE_integer(
 _EARLY_STOPPING_EVALS = flags.DEFINE_integer(
     "early_stopping_evals",
     0,
-    "Stop after so many evaluations in a row without a better one; 0 for never.",
+    "Stop after this number of evaluations in a row without a better one; 0 for never.",
     lower_bound=0,
 )
 _ACCEPT_THRESHOLD = flags.DEFINE_float(
@@ -116,7 +121,7 @@ _EVAL_THROTTLE_SECS = flags.DEFINE_integer(
 _SEED = flags.DEFINE_integer(
     "seed",
     0,
-    "Of initial weights, batches and dropout.",
+    "Decides the initial weights, the batches and dropout.",
     lower_bound=0,
     upper_bound=2**31 - 10,
 )

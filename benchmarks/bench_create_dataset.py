@@ -39,7 +39,7 @@ _MILLIONS = flags.DEFINE_float("millions", 2.0, "Drawings for the memory figure.
 
 
 def baseline(files: list[str], count: int, folder: str) -> None:
-    """As the tutorial's program: line by line from all files in a random order, into ten shards.
+    """Converts as the tutorial's program does: lines of random files, into ten shards.
 
     Files are read and written through TensorFlow, a drawing's features are built one by one.
     """
@@ -153,7 +153,7 @@ class PeakMemory:
 
 
 def peak_memory(paths: list[str], repeats: int) -> tuple[int, int]:
-    """Converts so many copies; returns the number of drawings, and the bytes in use at most."""
+    """Converts that many copies; returns the number of drawings, and the bytes in use at most."""
     with tempfile.TemporaryDirectory() as folder:
         copies = write_copies(paths, folder, repeats)
         with PeakMemory() as memory:

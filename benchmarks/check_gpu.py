@@ -32,7 +32,7 @@ _BATCH_SIZES = flags.DEFINE_list("batch_sizes", ["8", "64", "256", "512", "1024"
 # Lengths of the batches that are compared: single points, one of all lengths, all the same.
 RAGGED = ((1,), (1, 7, 30, 90, 2), (25,) * 6)
 
-# Of a gradient's largest value; single precision sums in another order on a GPU.
+# What a gradient may differ by, as a share of its largest value: a GPU sums in another order.
 TOLERANCE = 1e-4
 
 tf1 = tf.compat.v1

@@ -36,8 +36,8 @@ _FULL_RUNS = flags.DEFINE_integer("full_runs", 0, "Trials without a kill.", lowe
 _WHEN = flags.DEFINE_enum(
     "when", "any", ["any", "end"], "Kill at any moment, or near the last step and after it."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the moments and of which process is killed.")
-_STEPS = flags.DEFINE_integer("steps", 200, "Of each run.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Decides when which process is killed.")
+_STEPS = flags.DEFINE_integer("steps", 200, "Steps of each run.", lower_bound=1)
 
 # What the last evaluation and the export of such a run take on two cores, with a margin.
 END_SECONDS = 2.0

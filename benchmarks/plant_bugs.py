@@ -278,8 +278,8 @@ BUGS = (
     Bug(
         "the best is the last",
         "training/best.py",
-        "is_best = all(quality(evaluation) > quality(other) for other in others)",
-        "is_best = True",
+        "    known.sort(key=quality)\n",
+        '    known.sort(key=lambda evaluation: evaluation["global_step"])\n',
         "tests/training/test_best.py",
     ),
     Bug(
@@ -297,7 +297,7 @@ BUGS = (
         "tests/training/test_warm_start.py",
     ),
     Bug(
-        "weights that are not numbers are gone on with",
+        "weights that are not numbers are used",
         "training/checkpoints.py",
         "not np.isfinite(values).all()",
         "False",

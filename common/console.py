@@ -73,7 +73,7 @@ def run(
                 f"unexpected argument {argv[1]!r}; flags are given as --name=value, and an "
                 "unquoted pattern may have been expanded by the shell"
             )
-        # Of TensorFlow's Python side; it would print each message a second time through absl.
+        # TensorFlow's Python side; it would print each message a second time through absl.
         logger = logging.getLogger("tensorflow")
         logger.setLevel(converter.absl_to_standard(_tensorflow_verbosity()))
         logger.propagate = False

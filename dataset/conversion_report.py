@@ -13,7 +13,7 @@ from drawings import pictures
 REPORT_FILE = "conversion_report.json"
 PICTURE_FILE = "conversion_samples.png"
 
-# Drawings on the picture: of every category, up to so many.
+# The most drawings on the picture, one of each category.
 MAX_SAMPLES = 400
 
 
@@ -46,9 +46,13 @@ def _describe(categories: Sequence[Category]) -> dict[str, object]:
 
 
 def quantiles(counts: dict[int, int]) -> dict[str, int]:
-    """Median, 95th and 99th percentile and maximum of values that occur so many times.
+    """The median, the 95th and 99th percentile and the maximum of values that occur several times.
 
-    By nearest rank: the smallest value that no smaller share of all values reaches.
+    Args:
+      counts: how often each value occurs.
+
+    Returns:
+      They by name, by nearest rank: the smallest value that no smaller share of all values reaches.
     """
     total = sum(counts.values())
     if not total:

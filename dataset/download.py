@@ -145,7 +145,7 @@ def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> Non
 
 
 def _range_start(response: http.client.HTTPResponse) -> int | None:
-    """Of `Content-Range: bytes 100-199/200`."""
+    """Where the part begins, 100 by `Content-Range: bytes 100-199/200`."""
     try:
         return int(response.headers["Content-Range"].split()[1].split("-")[0])
     except (AttributeError, IndexError, ValueError):
@@ -179,7 +179,7 @@ def _count_lines(path: str) -> int:
 
 
 def _has_lines(path: str, count: int) -> bool:
-    """Whether a file holds so many lines; of all (0) nobody can know without asking."""
+    """Whether a file holds that many lines; of all (0) nobody can know without asking."""
     return bool(count) and _count_lines(path) >= count
 
 

@@ -59,7 +59,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _field_header(number: int, length: int) -> bytes:
-    """Of a length-delimited field (wire type 2) of a protocol buffer."""
+    """The header of a length-delimited field (wire type 2) of a protocol buffer."""
     return _varint(number << 3 | 2) + _varint(length)
 
 

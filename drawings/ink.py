@@ -27,7 +27,7 @@ from drawings import point_loops
 
 _NUMBER_TYPES = frozenset((int, float))
 
-# Of the published simplified drawings: the larger side of their box, and the distance that a
+# The published simplified drawings: the larger side of their box, and the distance that a
 # point left out may have from the line that replaces it.
 SIMPLIFIED_SIZE = 255.0
 SIMPLIFIED_EPSILON = 2.0
@@ -53,7 +53,7 @@ def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
 
 
 def drawing_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
-    """As `strokes_to_ink`, but a raw drawing, which has times, is simplified first."""
+    """Does what `strokes_to_ink` does, but simplifies raw drawings, which have times, first."""
     points = _points_of(strokes)
     return _encode(*(_simplify(*points) if is_raw(strokes) else points))
 

@@ -16,7 +16,7 @@ _ZERO, _NINE = b"09"
 # Whole numbers below a million are float32 values, whatever the order of rounding.
 _MAX_DIGITS = 6
 
-# Of a number that nobody looks at; one beyond float64 would make the line malformed.
+# Digits of a number that nobody looks at; one beyond float64 would make the line malformed.
 _MAX_IGNORED_DIGITS = 18
 
 # What `scan_lines` writes of a line.

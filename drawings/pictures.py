@@ -18,7 +18,7 @@ MARGIN = 8
 TEXT_HEIGHT = 16
 FONT_SIZE = 11
 
-# Of text under a drawing that was taken for another class.
+# The colour of text under a drawing that was taken for another class.
 WRONG_COLOUR = "#c00000"
 
 # A confusion matrix: pixels of a cell, at most and at least, and of the whole where cells can
@@ -32,7 +32,7 @@ STROKE_WIDTH = 0.025
 
 Font = Union[ImageFont.ImageFont, ImageFont.FreeTypeFont]
 
-# Strokes are drawn so many times larger and scaled down, which smooths their edges.
+# Strokes are drawn this many times larger and scaled down, which smooths their edges.
 OVERSAMPLING = 4
 
 

@@ -83,7 +83,8 @@ def confused_pairs(confusion: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def by_length(seen: Outcomes) -> list[dict[str, Any]]:
-    """Accuracy of drawings `from` and `to` so many rows of ink, in parts of about equal size."""
+    """The accuracy of drawings by length, in parts of about equal size: `from` and `to` are rows of
+    ink."""
     edges = np.unique(np.quantile(seen.lengths, np.linspace(0, 1, LENGTH_BINS + 1)).astype(int))
     bins = np.clip(
         np.searchsorted(edges, seen.lengths, side="right") - 1, 0, max(len(edges) - 2, 0)
@@ -103,7 +104,7 @@ def by_length(seen: Outcomes) -> list[dict[str, Any]]:
 
 
 def reliability(seen: Outcomes) -> tuple[list[dict[str, Any]], float]:
-    """Whether a guess of some probability is right so often.
+    """Compares the probabilities of guesses with how often they are right.
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017.
 

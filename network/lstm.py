@@ -193,7 +193,7 @@ def _block_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps
 
 
 def _bfloat16_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps:
-    """As `_block_steps`, which knows float32 alone, with products of bfloat16."""
+    """Does what `_block_steps` does, which knows float32 alone, with products of bfloat16."""
     channels, num_nodes = inputs.shape[-1], bias.shape[0] // 4
     num_steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
     input_kernel, hidden_kernel = tf.split(
@@ -260,7 +260,7 @@ def _gradient(
         of_gates = tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
         dh = _step(hidden_gradient, t) + tf.cast(of_gates, tf.float32)
         cs_prev = _step(cs_before, t)
-        # Of a single step, without the products by the kernel. Without peepholes it does not
+        # One step's gradient, without the products by the kernel. Without peepholes it does not
         # look at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
         cell = tf.raw_ops.LSTMBlockCellGrad(
             x=no_inputs,

@@ -20,7 +20,7 @@ STATE_FILE = "checkpoint"
 
 _NAME = re.compile(r"model\.ckpt-(\d+)")
 
-# Of a save that a kill interrupted: TensorFlow's names, and those of common/files.py.
+# What a save leaves that a kill interrupted: TensorFlow's names, and those of common/files.py.
 _LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|.*\.tempstate\d+")
 
 # Where TensorFlow has each worker of a cluster save what nobody reads.
@@ -58,7 +58,7 @@ def problem(checkpoint: str) -> str | None:
 
 
 def repair(model_dir: str) -> str | None:
-    """Makes the last good checkpoint the one to go on with.
+    """Makes the last good checkpoint the one that training continues from.
 
     TensorFlow names a checkpoint as the last one when it is written; a machine that fails may
     lose its end all the same, or the file that names it.
@@ -77,7 +77,7 @@ def repair(model_dir: str) -> str | None:
         console.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
     if there and not good:
         raise ValueError(
-            f"{model_dir}: none of its checkpoints can be gone on with; bring back a copy of one, "
+            f"{model_dir}: none of its checkpoints can be used; bring back a copy of one, "
             "or give another --model_dir"
         )
     if good and good[-1:] != listed[-1:]:

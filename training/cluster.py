@@ -32,9 +32,13 @@ class ClusterHook(tf.estimator.SessionRunHook):
     """
 
     def __init__(self, *, patience: float, in_step: bool, is_done: Callable[[], bool]):
-        """Waits so many seconds for a step; in step, only as long as all that came are there.
+        """Sets what to wait for.
 
-        `is_done` tells whether the chief has saved the last step: it then waits for nobody.
+        Args:
+          patience: seconds to wait for a step.
+          in_step: whether all processes do each step together; then it waits only as long as all
+            that came are there.
+          is_done: tells whether the chief has saved the last step; then it waits for nobody.
         """
         self._patience = patience
         self._in_step = in_step

@@ -143,7 +143,7 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
             )
         return tf.distribute.MirroredStrategy()
     if distribution == "multi_worker":
-        # Of TensorFlow's own code, about its own code.
+        # TensorFlow warns here of its own code.
         warnings.filterwarnings("ignore", message="To make it possible to preserve tf.data options")
         return tf.distribute.MultiWorkerMirroredStrategy()
     return None
@@ -202,7 +202,7 @@ def without_cluster() -> Iterator[None]:
 
 
 def probe(*, seconds: float, only: str = "") -> dict[str, str]:
-    """How each task of the cluster, or those of a type, by name, answers within so many seconds.
+    """Asks each task of the cluster, or those of one type, whether it is there.
 
     `there` accepts a connection; `gone` refuses it, for no process listens; `silent` may be
     either, on a machine or a network that does not answer.

@@ -26,7 +26,13 @@ class ProgressHook(tf.estimator.SessionRunHook):
     """
 
     def __init__(self, folder: str | None, *, batch_size: int, max_steps: int):
-        """Of `batch_size` drawings a step; the rate goes into that folder's summaries too."""
+        """Sets what a line says.
+
+        Args:
+          folder: whose summaries get the rate too; None for none.
+          batch_size: drawings a step.
+          max_steps: steps in all.
+        """
         self._folder = folder
         self._batch_size = batch_size
         self._max_steps = max_steps
@@ -56,7 +62,7 @@ class ProgressHook(tf.estimator.SessionRunHook):
     def after_run(self, run_context, run_values) -> None:
         now = time.monotonic()
         loss, global_step = run_values.results
-        # Of other processes' steps, the ones before this one was read are known.
+        # The steps of other processes are known up to when the number was read.
         step = max(self.step + 1, int(global_step))
         if self._next_line:
             self._seconds += (self._ended or now) - self._started
@@ -145,7 +151,7 @@ class StopHook(tf.estimator.SessionRunHook):
 
 
 class EarlyStopHook(tf.estimator.SessionRunHook):
-    """Ends training when so many evaluations in a row brought nothing better."""
+    """Ends training when `patience` evaluations in a row brought nothing better."""
 
     def __init__(self, after_evaluation: AfterEvaluation, *, patience: int):
         self._after_evaluation = after_evaluation

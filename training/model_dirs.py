@@ -74,7 +74,7 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
         problem = class_list.difference(class_list.read_classes(classes_path), classes)
     if problem:
         raise ValueError(
-            f"{model_dir} holds a model {problem}. Give the same to go on with it, or "
+            f"{model_dir} holds a model {problem}. Give the same to continue it, or "
             "another --model_dir; --warm_start_from takes weights along to that one"
         )
     write_description(model_dir, params=params, classes=classes)

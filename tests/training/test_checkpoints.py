@@ -21,7 +21,7 @@ def test_a_folder_of_broken_checkpoints_is_refused(data, tmp_path):
     train(data, tmp_path / "m", steps=3)
     for path in (tmp_path / "m").glob("model.ckpt-*.index"):
         path.write_bytes(b"")
-    with pytest.raises(ValueError, match="none of its checkpoints can be gone on with"):
+    with pytest.raises(ValueError, match="none of its checkpoints can be used"):
         train(data, tmp_path / "m", steps=5)
 
 
