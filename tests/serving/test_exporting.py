@@ -36,6 +36,8 @@ def test_strokes_are_encoded_in_the_graph_as_by_ink():
     rng = np.random.default_rng(0)
     drawings = [random_strokes(rng) for _ in range(50)]
     drawings.append([[[3, 3], [5, 9]]])  # without width
+    drawings.append([[[-90, -50], [-80, -20]]])  # left of and above what pads it
+    drawings.append([[[90, 50], [80, 20]]])
     drawings.append([[[1.5e6, -2.5e6, 7.25], [0.001, 0.002, 0.0015]]])
     for found, strokes in zip(in_graph_ink(drawings), drawings):
         np.testing.assert_allclose(found, ink.strokes_to_ink(strokes), atol=1e-6)
