@@ -1,3 +1,4 @@
+import io
 import signal
 import sys
 
@@ -80,3 +81,21 @@ def test_sigterm_ends_as_an_exception_does():
 def test_durations_are_for_people():
     texts = [console.duration(s) for s in (45.4, 12 * 60, 3 * 3600 + 20 * 60, 52 * 3600)]
     assert texts == ["45 s", "12 min", "3 h 20 min", "2 d 4 h"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(monkeypatch):
+    said = {}
+    for kind in (Terminal, io.StringIO):
+        monkeypatch.setattr(sys, "stderr", kind())
+        progress = console.Progress("Working", 4)
+        progress.update(2, "half")
+        progress.update(4, "all")
+        said[kind] = sys.stderr.getvalue()
+    assert said[io.StringIO] == "Working: 50%  half\nWorking: 100%  all\n"
+    half = f"\r\033[KWorking [{'#' * 15}{' ' * 15}]  50%  half"
+    assert said[Terminal] == f"{half}\r\033[KWorking [{'#' * 30}] 100%  all\n"

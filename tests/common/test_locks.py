@@ -30,6 +30,26 @@ def test_one_program_at_a_time(tmp_path):
     child.join()
 
 
+def test_a_folder_that_is_in_use_is_not_waited_for_unless_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds: pytest.fail("waits"))
+    with (
+        locks.only_writer(str(tmp_path), busy="we are here"),
+        pytest.raises(ValueError, match="we are here$"),
+        locks.only_writer(str(tmp_path), busy="we are here"),
+    ):
+        pass
+
+
+def test_a_folder_made_for_work_that_was_refused_is_gone(tmp_path):
+    with pytest.raises(KeyError), locks.only_writer(str(tmp_path / "new"), busy="x"):
+        raise KeyError
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    with locks.only_writer(str(tmp_path / "old"), busy="x"):
+        pass
+    assert (tmp_path / "old").exists()
+
+
 def test_a_folder_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, capsys):
     def flock(descriptor, operation):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -38,3 +58,9 @@ def test_a_folder_without_locks_is_written_to_with_a_warning(tmp_path, monkeypat
     with locks.only_writer(str(tmp_path), busy="somebody is there"):
         pass
     assert "cannot be locked" in capsys.readouterr().err
+
+
+def test_a_remote_folder_is_nothing_to_lock(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with locks.only_writer("gs://bucket/runs", busy="x"):
+        assert not list(tmp_path.iterdir())

@@ -209,3 +209,15 @@ def test_ctrl_c_ends_at_once_and_keeps_what_came(server, tmp_path):
     assert "Traceback" not in process.communicate(timeout=30)[0]
     assert process.returncode == 130
     assert os.listdir(tmp_path) == ["cat.ndjson.part"]
+
+
+def test_each_attempt_in_vain_waits_twice_as_long(server, tmp_path):
+    server.plan = [503] * 4
+    source = download.Source(f"{server.url}/cat.ndjson", 0, first_delay=0.25)
+    waits = []
+    download.download(
+        source, str(tmp_path / "cat.ndjson"), on_bytes=lambda count: None, sleep=waits.append
+    )
+    for wait, least in zip(waits, (0.125, 0.25, 0.5, 1.0)):
+        assert least <= wait <= 3 * least  # a random factor from a half to one and a half
+    assert len(waits) == 4

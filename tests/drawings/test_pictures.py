@@ -23,6 +23,7 @@ def test_a_sheet_has_a_cell_for_each_drawing():
     drawing = ink.strokes_to_ink([[[0, 10, 5], [0, 0, 9]]])
     texts = ["cat", "кот", "a name far too long for its little cell", ""]
     picture = pictures.sheet([(drawing, text) for text in texts], columns=3)
+    assert picture.size == (3 * (88 + 2 * 8), 2 * (88 + 16 + 2 * 8))
     pixels = np.asarray(picture)
     width, height = picture.width // 3, picture.height // 2
     cells = [
@@ -51,3 +52,19 @@ def test_a_name_is_cut_before_it_is_measured(length, monkeypatch):
     matrix = pictures.confusion_matrix(np.eye(2, dtype=int), ["w" * length, "cat"])
     assert matrix.width < 400
     assert 0 < max(measured) < 200 and len(measured) < 400
+
+
+def test_a_sheet_is_about_as_wide_as_high():
+    drawing = ink.strokes_to_ink([[[0, 10, 5], [0, 0, 9]]])
+    assert pictures.sheet([(drawing, "x")] * 7).size == (3 * 104, 3 * 120)
+
+
+def test_a_confusion_matrix_has_a_name_beside_each_row():
+    matrix = pictures.confusion_matrix(np.array([[3, 1], [0, 4]]), ["cat", "dog"])
+    pixels = np.asarray(matrix.convert("L"))
+    head = matrix.width - 2 * 24 - 8
+    beside = [pixels[head + 24 * i : head + 24 * i + 24, : head - 2] for i in (0, 1)]
+    above = [pixels[: head - 2, head + 24 * i : head + 24 * i + 24] for i in (0, 1)]
+    assert all((part < 128).sum() > 10 for part in (*beside, *above))
+    assert pixels[head + 36, head + 36] < pixels[head + 12, head + 12] < 128  # 4 of 4, 3 of 4
+    assert pixels[head + 36, head + 12] == 255 > pixels[head + 12, head + 36]  # 0 of 4, 1 of 4
