@@ -9,7 +9,16 @@ from common import locks
 import pytest
 from absl import flags
 from absl.testing import flagsaver
-from helpers import CLASSES, global_step, run_program, start_program, train_model_args
+from helpers import (
+    CLASSES,
+    TINY,
+    global_step,
+    run_program,
+    start_program,
+    tf_config,
+    train,
+    train_model_args,
+)
 
 import model
 import train_model
@@ -143,6 +152,39 @@ def test_what_cannot_be_is_refused_before_anything_is_built(
     assert not (tmp_path / "runs").exists()
 
 
+def in_cluster(monkeypatch, kind: str) -> None:
+    for name, value in tf_config(kind, 0, {"chief": ["a:1"], "worker": ["b:1"]}).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_early_stopping_in_a_cluster_is_refused(run_of, tmp_path, monkeypatch):
+    in_cluster(monkeypatch, "chief")
+    settings = {"distribution": "multi_worker", "model_dir": tmp_path / "m"}
+    with pytest.raises(ValueError, match="--early_stopping_evals works on one machine"):
+        run_of(**settings, early_stopping_evals=3)
+    with pytest.raises(ValueError, match="a cluster needs --model_dir"):
+        run_of(distribution="multi_worker")
+
+
+def test_an_evaluator_need_not_be_able_to_train(run_of, data, tmp_path, monkeypatch, capsys):
+    params = dataclasses.replace(TINY, cell_type="lstm")
+    train(data, tmp_path / "m", params=params, steps=6)
+    settings = {
+        "distribution": "multi_worker",
+        "model_dir": tmp_path / "m",
+        "mixed_precision": True,
+        "steps": 6,
+        **{name: getattr(params, name) for name in ("num_layers", "num_nodes", "cell_type")},
+        **{"num_conv": 4, "conv_len": 3, "learning_rate": 0.01},
+    }
+    in_cluster(monkeypatch, "worker")
+    with pytest.raises(ValueError, match="--mixed_precision"):
+        run_of(**settings)
+    in_cluster(monkeypatch, "evaluator")
+    assert train_model.train_and_export(run_of(**settings)) is None
+    assert "has done 6 steps already" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "flag, message",
     [
@@ -177,7 +219,7 @@ def test_mixed_precision_needs_hardware_for_it(monkeypatch):
     assert train_model.describe_computation(mixed) == "block_lstm, products in float16"
 
 
-def test_full_disk_ends_training_with_a_message(data, tmp_path):
+def test_full_disk_ends_training_with_a_message(data, run_of, tmp_path):
     # A limit on a file's size fails a write as a full disk does, without one to fill.
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -187,7 +229,8 @@ def test_full_disk_ends_training_with_a_message(data, tmp_path):
     done = run_program(*args, preexec_fn=limit)
     assert done.returncode == 1
     assert "File too large" in done.stderr and "Traceback" not in done.stderr
-    assert run_program(*args).returncode == 0  # with room again
+    run = run_of(**SMALL, steps=3, model_dir=tmp_path / "m")
+    assert train_model.train_and_export(run)  # with room again
 
 
 def wait_for_line(process, text: str) -> None:
@@ -197,7 +240,7 @@ def wait_for_line(process, text: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_training_goes_on(data, tmp_path, number):
+def test_stopped_training_goes_on(data, run_of, tmp_path, number):
     flags = {**SMALL, "model_dir": tmp_path / "m", "save_checkpoints_steps": 20}
     process = start_program(
         *train_model_args(data, **flags, steps=1000000, eval_throttle_secs=10000)
@@ -214,8 +257,7 @@ def test_stopped_training_goes_on(data, tmp_path, number):
         assert process.returncode == 128 + number
         assert stopped_at >= 1
         assert f"--model_dir={tmp_path}/m goes on from here" in output
-    done = run_program(*train_model_args(data, **flags, steps=stopped_at + 2))
-    assert done.returncode == 0, done.stderr
+    assert train_model.train_and_export(run_of(**flags, steps=stopped_at + 2))
     assert global_step(tmp_path / "m") == stopped_at + 2
 
 
