@@ -50,6 +50,7 @@ def test_program_says_what_it_did(source, tmp_path):
     [
         ({"ndjson_path": "nowhere"}, "--ndjson_path=nowhere: no such folder"),
         ({"output_shards": 0}, "output_shards"),
+        ({"train_observations_per_class": -1}, "train_observations_per_class"),
         ({"output_path": "/proc/nowhere"}, "/proc/nowhere"),
     ],
 )
