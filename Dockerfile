@@ -21,11 +21,8 @@ ENV HOME=/home/drawings
 
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install --no-cache-dir --requirement requirements.txt \
-  && if [ -n "$EXTRA" ]; then \
-       pip install --no-cache-dir --requirement requirements.txt \
-         "tensorflow[$EXTRA]==$(pip show tensorflow | sed -n 's/^Version: //p')"; \
-     fi
+RUN sed -i "s/^tensorflow==/tensorflow[$EXTRA]==/" requirements.txt \
+  && pip install --no-cache-dir --requirement requirements.txt
 COPY . .
 
 USER drawings

@@ -147,10 +147,8 @@ class Trial:
         right = last if recorded_later else kept
         if checkpoints.global_step(exported) != checkpoints.global_step(right):
             return f"{names[-1]} exports another checkpoint than {right}"
-        left = sorted(
-            path.name
-            for path in self.model_dir.rglob("*")
-            if path.name.endswith((".tmp", "tempstate")) or path.name.startswith(("tmp_", "unfin"))
+        left = checkpoints.left_overs(model_dir) + checkpoints.left_overs(
+            os.path.join(model_dir, best.BEST_FOLDER)
         )
         return f"left over: {', '.join(left)}" if left else None
 

@@ -42,10 +42,8 @@ BUGS = (
     Bug(
         "gradients applied unclipped",
         "network/optimiser.py",
-        "clipped, _ = tf.clip_by_global_norm(gradients, gradient_clipping_norm, use_norm=norm)",
-        "clipped, _ = tf.clip_by_global_norm(gradients, gradient_clipping_norm, use_norm=norm)\n"
-        "            unclipped = list(gradients)\n"
-        "    unclipped = list(gradients)",
+        "zip(clipped, variables)",
+        "zip(gradients, variables)",
         MODEL,
     ),
     Bug(
@@ -322,10 +320,7 @@ def plant(bug: Bug, folder: pathlib.Path) -> bool:
             f"{bug.path} holds this not once but {source.count(bug.right)} times: "
             f"{bug.right!r}; the bug {bug.description!r} needs another place"
         )
-    changed = source.replace(bug.right, bug.wrong)
-    if "unclipped" in bug.wrong:
-        changed = changed.replace("zip(clipped, variables)", "zip(unclipped, variables)")
-    path.write_text(changed)
+    path.write_text(source.replace(bug.right, bug.wrong))
     try:
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", bug.tests]
         return subprocess.run(command, cwd=folder, capture_output=True).returncode == 1

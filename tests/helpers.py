@@ -21,6 +21,14 @@ from training import run as training_run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+PROGRAMS = (
+    "download_drawings",
+    "create_dataset",
+    "train_model",
+    "evaluate_model",
+    "classify_drawings",
+)
+
 
 def random_strokes(rng: np.random.Generator, *, max_strokes: int = 5) -> list[list[list[int]]]:
     """Strokes of 2 to 12 points each with whole coordinates from 0 to 255."""

@@ -7,7 +7,7 @@ import re
 import tempfile
 
 import pytest
-from helpers import ROOT
+from helpers import PROGRAMS, ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -49,16 +49,7 @@ def test_the_code_of_how_it_works_runs_and_prints_what_it_says(trained, tmp_path
     assert not failed, "".join(said)
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        "download_drawings",
-        "create_dataset",
-        "train_model",
-        "evaluate_model",
-        "classify_drawings",
-    ],
-)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_reference_lists_every_flag_with_its_default(program):
     source = (ROOT / f"{program}.py").read_text()
     defined = set(re.findall(r"(?:DEFINE_\w+|define_integers)\(\s*\"(\w+)\"", source))

@@ -6,15 +6,8 @@ import ast
 import itertools
 
 import pytest
-from helpers import ROOT
+from helpers import PROGRAMS, ROOT
 
-PROGRAMS = {
-    "create_dataset",
-    "train_model",
-    "evaluate_model",
-    "classify_drawings",
-    "download_drawings",
-}
 READ_FIRST = {"model", "input_pipeline"}
 
 # Each may import those after it, and none before.
@@ -37,14 +30,14 @@ STRANGERS = {
 }
 
 
-def imported(source: str) -> set[str]:
+def imported(source: str) -> list[str]:
     """The modules that a source imports, `package.module` where it takes a module of a package."""
-    names = set()
+    names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
     return names
 
 
@@ -79,7 +72,7 @@ def modules() -> dict[str, str]:
 
 
 def test_the_root_is_the_programs_and_the_two_files_read_first():
-    assert {path.stem for path in ROOT.glob("*.py")} == PROGRAMS | READ_FIRST
+    assert {path.stem for path in ROOT.glob("*.py")} == {*PROGRAMS, *READ_FIRST}
 
 
 def test_imports_go_one_way():
@@ -114,23 +107,9 @@ def test_only_programs_define_flags():
 def test_scripts_say_where_the_project_is_before_they_import_it(folder):
     project = {name.split(".")[0] for name in modules()}
     for path in (ROOT / folder).glob("*.py"):
-        names = [
-            name
-            for node in ast.parse(path.read_text()).body
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        ]
-        ours = [
-            name for name in names if name.split(".")[0] in project | {"shared", "project", "paths"}
-        ]
-        assert (
-            not ours or ours[0] in ("shared", "project", "paths") or path.stem == "tutorial_input"
-        ), path
+        names = [name.split(".")[0] for name in imported(path.read_text())]
+        ours = [name for name in names if name in project | PATHS]
+        assert not ours or ours[0] in PATHS, path
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from common import console, files
 
@@ -19,6 +19,7 @@ import tensorflow as tf
 STATE_FILE = "checkpoint"
 
 _NAME = re.compile(r"model\.ckpt-(\d+)")
+_INDEX = re.compile(r"(model\.ckpt-(\d+))\.index")
 
 # What a save leaves that a kill interrupted: TensorFlow's names, and those of common/files.py.
 _LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|.*\.tempstate\d+")
@@ -29,12 +30,15 @@ _OF_WORKER = re.compile(r"tmp_worker_\d+")
 
 def by_step(folder: str) -> dict[int, str]:
     """The checkpoints whose files lie in a folder, in the order of their steps."""
-    names = [n[: -len(".index")] for n in files.list_folder(folder) if n.endswith(".index")]
-    paths = [os.path.join(folder, name) for name in names if _NAME.fullmatch(name)]
-    return {step_in_name(path): path for path in sorted(paths, key=step_in_name)}
+    found = {}
+    for name in files.list_folder(folder):
+        if match := _INDEX.fullmatch(name):
+            found[int(match[2])] = os.path.join(folder, match[1])
+    return dict(sorted(found.items()))
 
 
 def step_in_name(checkpoint: str) -> int:
+    """The global step of a checkpoint, read off its name."""
     match = _NAME.fullmatch(os.path.basename(checkpoint))
     assert match, f"{checkpoint} is not a checkpoint of train_model.py"
     return int(match[1])
@@ -143,20 +147,28 @@ def remove(checkpoint: str) -> None:
             tf.io.gfile.remove(path)
 
 
+def left_overs(folder: str) -> list[str]:
+    """What interrupted saves and a cluster's workers have left in a folder, as paths."""
+    return _matching(folder, _LEFT_OVER, _OF_WORKER)
+
+
 def remove_left_overs(folder: str) -> None:
     """Removes what interrupted saves have left in a folder that no other process writes to."""
-    _remove_matching(folder, _LEFT_OVER)
-    _remove_matching(folder, _OF_WORKER)
+    _remove(left_overs(folder))
 
 
 def remove_worker_folders(folder: str) -> None:
     """Removes what a cluster's workers saved beside the checkpoints, once they are done."""
-    _remove_matching(folder, _OF_WORKER)
+    _remove(_matching(folder, _OF_WORKER))
 
 
-def _remove_matching(folder: str, pattern: re.Pattern) -> None:
-    for name in filter(pattern.fullmatch, files.list_folder(folder)):
-        path = os.path.join(folder, name)
+def _matching(folder: str, *patterns: re.Pattern) -> list[str]:
+    names = files.list_folder(folder)
+    return [os.path.join(folder, n) for n in names if any(p.fullmatch(n) for p in patterns)]
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
         if tf.io.gfile.isdir(path):
             tf.io.gfile.rmtree(path)
         else:

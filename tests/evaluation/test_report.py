@@ -78,20 +78,25 @@ class Page(html.parser.HTMLParser):
         self.text += data
 
 
+def write(folder, seen, *, title="x", classes=CLASSES) -> str:
+    """Writes a report whose measures are all a half; its page."""
+    metrics = dict.fromkeys(report.METRIC_NAMES, 0.5)
+    report.write(
+        str(folder),
+        title=title,
+        metrics={**metrics, "drawings": len(seen.labels)},
+        prefixes=[{"stroke_share": 1.0, **metrics}],
+        seen=seen,
+        classes=classes,
+        accept_threshold=0.5,
+    )
+    return (folder / "report.html").read_text()
+
+
 @pytest.mark.parametrize("mistakes", [True, False])
 def test_the_page_stands_alone(tmp_path, mistakes):
     seen = outcomes([0, 0, 1, 2], [0, 1, 0, 2] if mistakes else [0, 0, 1, 2])
-    metrics = dict.fromkeys(report.METRIC_NAMES, 0.5)
-    report.write(
-        str(tmp_path / "out"),
-        title="<script>alert(1)</script>",
-        metrics={**metrics, "drawings": 4},
-        prefixes=[{"stroke_share": 1.0, **metrics}],
-        seen=seen,
-        classes=CLASSES,
-        accept_threshold=0.5,
-    )
-    text = (tmp_path / "out/report.html").read_text()
+    text = write(tmp_path / "out", seen, title="<script>alert(1)</script>")
     page = Page(text)
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert len(page.sources) == (4 if mistakes else 1)  # two pairs, the mistakes, the matrix
@@ -100,18 +105,7 @@ def test_the_page_stands_alone(tmp_path, mistakes):
 
 
 def test_the_page_is_for_phones_the_dark_and_those_who_cannot_see(tmp_path):
-    seen = outcomes([0, 0, 1, 2], [0, 1, 0, 2])
-    metrics = {**dict.fromkeys(report.METRIC_NAMES, 0.5), "drawings": 4}
-    report.write(
-        str(tmp_path),
-        title="x",
-        metrics=metrics,
-        prefixes=[{"stroke_share": 1.0, **metrics}],
-        seen=seen,
-        classes=CLASSES,
-        accept_threshold=0.5,
-    )
-    text = (tmp_path / "report.html").read_text()
+    text = write(tmp_path, outcomes([0, 0, 1, 2], [0, 1, 0, 2]))
     assert '<meta name="viewport" content="width=device-width' in text
     assert "prefers-color-scheme: dark" in text or "color-scheme: light dark" in text
 

@@ -85,9 +85,7 @@ def test_chief_and_evaluator_agree_on_the_best_whoever_comes_last(tmp_path):
 
 
 def test_a_copy_that_another_process_has_not_recorded_yet_stays(tmp_path):
-    checkpoints.copy(
-        checkpoint_of(tmp_path, 9), str(tmp_path / "best")
-    )  # the evaluator's, just now
+    checkpoints.copy(checkpoint_of(tmp_path, 9), str(tmp_path / "best"))
     add(tmp_path, 1, 0.5)
     assert sorted(checkpoints.by_step(str(tmp_path / "best"))) == [1, 9]
     assert best_step(tmp_path) == 1
