@@ -13,10 +13,10 @@ from common import console  # noqa: F401  (quiets TensorFlow)
 
 import pytest
 import tensorflow as tf
-from helpers import CLASSES, Trained, random_records, train, write_ndjson, write_records
+from helpers import Trained, train, write_data, write_ndjson
 
 import model
-from dataset import class_list, conversion
+from dataset import conversion
 from serving import exporting
 from training import best
 
@@ -67,13 +67,7 @@ def trained(tmp_path_factory) -> Trained:
 @pytest.fixture
 def data(tmp_path) -> pathlib.Path:
     """A folder of 80 training and 18 evaluation records of three classes, two files each."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for i in range(2):
-        write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
-        write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
-    class_list.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
-    return folder
+    return write_data(tmp_path / "data")
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import subprocess
 import sys
 
 import numpy as np
+import script_process
 import tensorflow as tf
 from hypothesis import strategies as st
 
 import model
-from dataset import conversion, records
+from dataset import class_list, conversion, records
 from drawings import ink
 from training import run as training_run
 
@@ -82,25 +83,40 @@ def run_dataset(dataset_fn) -> list:
                 return elements
 
 
-def _program(args) -> dict:
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    command = [sys.executable, str(ROOT / args[0]), *map(str, args[1:])]
-    return {"args": command, "env": environment, "text": True}
+def _command(args) -> list[str]:
+    return [str(ROOT / args[0]), *map(str, args[1:])]
 
 
-def run_program(*args, environment=None, **options) -> subprocess.CompletedProcess:
+def _environment(changes=None) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    return {**kept, **(changes or {})}
+
+
+def run_program(*args, environment=None, cwd=".") -> subprocess.CompletedProcess:
     """Runs one of the project's programs; its output is text."""
-    options = {**_program(args), **options}
-    options["env"] = {**options["env"], **(environment or {})}
-    return subprocess.run(**options, capture_output=True, timeout=300)
+    return script_process.run(
+        _command(args), folder=str(cwd), environment=_environment(environment), timeout=300
+    )
+
+
+def run_new_process(*args, **options) -> subprocess.CompletedProcess:
+    """Runs one as a shell does; `options` are those of `subprocess.run`."""
+    return subprocess.run(
+        [sys.executable, *_command(args)],
+        env=_environment(),
+        text=True,
+        capture_output=True,
+        timeout=300,
+        **options,
+    )
 
 
 def start_program(*args, stdin_pipe: bool = False, environment=None) -> subprocess.Popen:
     """Starts one, with both outputs in one pipe, to be sent signals."""
-    options = _program(args)
-    options["env"].update(environment or {})
     return subprocess.Popen(
-        **options,
+        [sys.executable, *_command(args)],
+        env=_environment(environment),
+        text=True,
         stdin=subprocess.PIPE if stdin_pipe else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -127,14 +143,36 @@ TINY = model.HParams(
 )
 
 
+def plain_session(**options) -> tf.compat.v1.ConfigProto:
+    """A session's options without the optimiser of graphs."""
+    config = tf.compat.v1.ConfigProto(**options)
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config
+
+
+def write_data(folder: pathlib.Path) -> pathlib.Path:
+    """Writes 80 training and 18 evaluation records of three classes, two files each."""
+    folder.mkdir()
+    for i in range(2):
+        write_records(folder / f"training.tfrecord-{i:05d}-of-00002", random_records(40, seed=i))
+        write_records(folder / f"eval.tfrecord-{i:05d}-of-00002", random_records(9, seed=i + 2))
+    class_list.write_classes(str(folder / "training.tfrecord.classes"), CLASSES)
+    return folder
+
+
 def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
-    """Trains on the records in a folder; `changes` are fields of `Run`."""
+    """Trains on the records in a folder; `changes` are fields of `Run`.
+
+    Saves and evaluates at the end alone, and leaves out TensorFlow's optimiser of graphs, which
+    takes longer than such a training; what is run as a process has it.
+    """
     arguments = {
         "training_files": sorted(map(str, folder.glob("training.tfrecord-*"))),
         "eval_files": sorted(map(str, folder.glob("eval.tfrecord-*"))),
         "batch_size": 4,
-        "save_checkpoints_steps": 3,
+        "save_checkpoints_steps": 1000,
         "keep_checkpoint_max": 5,
+        "session_config": plain_session(),
         "eval_throttle_secs": 0,
         "seed": 0,
     }

@@ -3,7 +3,7 @@ import queue
 import threading
 
 import pytest
-from helpers import run_program, start_program
+from helpers import run_new_process, run_program, start_program
 
 from serving import classifier
 
@@ -19,7 +19,7 @@ def test_a_line_a_drawing_in_order_and_bad_ones_are_named(trained, tmp_path):
     ]
     first = tmp_path / "first.ndjson"
     first.write_bytes(b"\n".join(lines) + b"\n")
-    done = run_program(
+    done = run_new_process(
         "classify_drawings.py",
         f"--model={trained.export}",
         first,

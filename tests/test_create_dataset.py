@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from helpers import contents, run_program, start_program, write_ndjson
+from helpers import contents, run_new_process, run_program, start_program, write_ndjson
 from PIL import Image
 
 from dataset import staging
@@ -82,7 +82,7 @@ def test_full_disk_leaves_the_previous_result(source, tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 
-    done = run_program(*args, preexec_fn=limit)
+    done = run_new_process(*args, preexec_fn=limit)
     assert done.returncode == 1
     assert f"File too large: '{tmp_path}/out'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,6 +13,7 @@ from helpers import (
     CLASSES,
     TINY,
     global_step,
+    run_new_process,
     run_program,
     start_program,
     tf_config,
@@ -44,7 +45,7 @@ def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
 
 
 def test_verbosity_lets_tensorflow_speak(data, tmp_path):
-    done = run_program(*train_model_args(data, **SMALL, steps=1, verbosity=0), cwd=tmp_path)
+    done = run_new_process(*train_model_args(data, **SMALL, steps=1, verbosity=0), cwd=tmp_path)
     assert "Saving checkpoints for 0 into" in done.stderr
 
 
@@ -226,7 +227,7 @@ def test_full_disk_ends_training_with_a_message(data, run_of, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     args = train_model_args(data, **SMALL, steps=3, model_dir=tmp_path / "m")
-    done = run_program(*args, preexec_fn=limit)
+    done = run_new_process(*args, preexec_fn=limit)
     assert done.returncode == 1
     assert "File too large" in done.stderr and "Traceback" not in done.stderr
     run = run_of(**SMALL, steps=3, model_dir=tmp_path / "m")

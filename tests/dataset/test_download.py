@@ -87,7 +87,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     with Server() as server:
         server.release = threading.Event()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield server
         server.release.set()
         server.shutdown()

@@ -16,6 +16,7 @@ from helpers import (
     ROOT,
     TINY,
     global_step,
+    plain_session,
     random_records,
     run_program,
     start_program,
@@ -28,7 +29,7 @@ from helpers import (
 from dataset import class_list
 from training import best, checkpoints, cluster, distribution
 
-CLUSTER_TASK = str(ROOT / "tests/training/cluster_task.py")
+CLUSTER_TASK = "tests/training/cluster_task.py"
 
 
 def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]:
@@ -49,7 +50,7 @@ def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]
         for name, group in hosts.items():
             for index in range(len(group)):
                 processes[f"{name} {index}"] = subprocess.Popen(
-                    [sys.executable, CLUSTER_TASK, kind, *arguments],
+                    [sys.executable, str(ROOT / CLUSTER_TASK), kind, *arguments],
                     env={**os.environ, **tf_config(name, index, hosts)},
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
@@ -81,12 +82,7 @@ def two_files(tmp_path):
 
 
 def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files):
-    alone = subprocess.run(
-        [sys.executable, CLUSTER_TASK, "none", "64", "12", str(tmp_path / "one"), *two_files],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    alone = run_program(CLUSTER_TASK, "none", 64, 12, tmp_path / "one", *two_files)
     expected = losses(alone.stdout)
     assert len(expected) == 12 and expected[-1] < 0.9 * expected[0]
     output = run_cluster(
@@ -129,9 +125,7 @@ def mirrored():
     """Two CPU devices in step, as train() takes them."""
     return {
         "strategy": tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
-        "session_config": tf.compat.v1.ConfigProto(
-            device_count={"CPU": 2}, allow_soft_placement=True
-        ),
+        "session_config": plain_session(device_count={"CPU": 2}, allow_soft_placement=True),
     }
 
 
@@ -200,10 +194,10 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
         num_nodes=4,
         num_conv=4,
         conv_len=3,
-        steps=300,
+        steps=120,
         batch_size=4,
         model_dir=tmp_path / "m",
-        save_checkpoints_steps=50,
+        save_checkpoints_steps=60,
         eval_throttle_secs=0,
     )
     process = start_program(
@@ -217,15 +211,15 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
     said = ""
     for line in process.stdout:
         said += line
-        if "[chief 0] step 1/300" in line:
+        if "[chief 0] step 1/120" in line:
             os.kill(json.loads((tmp_path / "pids").read_text())["worker 0"], signal.SIGKILL)
             break
     said += process.communicate(timeout=120)[0]
     assert process.returncode == 0, said
     assert "[worker 0] ended with -9; starting it again" in said
-    assert re.search(r"\[chief 0\] evaluation at step 300: .* 18 drawings", said)
-    assert re.search(r"\[evaluator 0\] evaluation at step 300: .* 18 drawings", said)
-    assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 300
+    assert re.search(r"\[chief 0\] evaluation at step 120: .* 18 drawings", said)
+    assert re.search(r"\[evaluator 0\] evaluation at step 120: .* 18 drawings", said)
+    assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 120
     assert list((tmp_path / "m/export/drawing_classifier").iterdir())
 
 

@@ -151,7 +151,7 @@ def test_a_run_stopped_in_its_last_evaluation_makes_up_for_it(data, tmp_path, mo
     params = dataclasses.replace(TINY, learning_rate=0.05)
     with monkeypatch.context() as patched, pytest.raises(hooks.Stopped):
         patched.setattr(hooks.AfterEvaluation, "export", stop_at_the_last)
-        train(data, tmp_path / "m", params=params)
+        train(data, tmp_path / "m", params=params, save_checkpoints_steps=3)
     assert [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))] == [3]
     # As if the first evaluation had been a poor one: what comes last is to be kept.
     path = tmp_path / "m/evaluations.ndjson"

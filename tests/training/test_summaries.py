@@ -19,7 +19,7 @@ def summaries(folder) -> dict[str, list[int]]:
 
 
 def test_summaries_show_what_the_design_lists(data, tmp_path):
-    train(data, tmp_path / "m")
+    train(data, tmp_path / "m", save_checkpoints_steps=3)
     tags = summaries(tmp_path / "m")
     kernel = "rnn_classification/cell_0/bidirectional_rnn/fw/basic_lstm_cell/kernel"
     for tag in (
@@ -39,7 +39,7 @@ def test_summaries_show_what_the_design_lists(data, tmp_path):
 
 
 def test_pictures_text_and_hyperparameters_are_shown(data, tmp_path):
-    train(data, tmp_path / "m", flagfile="--steps=6")
+    train(data, tmp_path / "m", flagfile="--steps=6", save_checkpoints_steps=3)
     tags = summaries(tmp_path / "m")
     assert tags["guesses"] == [1]
     assert {"top_3_accuracy", "map_3", "padding_share"} <= set(tags)
