@@ -24,7 +24,7 @@ import input_pipeline
 import model
 from dataset import class_list
 from network import hardware, lstm
-from serving import exporting
+from serving import drawing_page, exporting
 from training import distribution, hooks, model_dirs
 from training.run import Run, train
 
@@ -234,6 +234,8 @@ def train_and_export(run: Run) -> str | None:
     with locks.only_writer(run.model_dir, busy=busy):
         train(run)
         with model_dirs.copied_model(run.model_dir) as (found, copy):
+            page = os.path.join(run.model_dir, drawing_page.FILE)
+            drawing_page.write(page, checkpoint=copy, params=found.params, classes=found.classes)
             return exporting.export(
                 run.model_dir, checkpoint=copy, params=found.params, classes=found.classes
             )
@@ -267,6 +269,7 @@ def main() -> int | None:
         print(f"Checkpoints: {run.model_dir}")
         print(f"Exported:    {exported}")
         print(f"Look at it:  tensorboard --logdir={run.model_dir}")
+        print(f"Draw:        open {os.path.join(run.model_dir, drawing_page.FILE)}")
         print(f"Use it:      python classify_drawings.py --model={run.model_dir} FILE.ndjson")
     return None
 

@@ -1,0 +1,40 @@
+r"""Writes the page on which one draws and a model guesses, from a model that is there already.
+
+    python scripts/make_drawing_page.py --model=runs/2026-11-22-174400
+    python scripts/make_drawing_page.py \
+        --model=runs/2026-11-22-174400/export/drawing_classifier/1795369440 --output=draw.html
+
+train_model.py writes the same page when it ends. See serving/drawing_page.py for what is inside.
+"""
+
+from __future__ import annotations
+
+import os
+
+import project  # noqa: F401  (finds the project's modules)
+from common import console
+
+import tensorflow as tf
+from absl import flags
+
+from serving import drawing_page
+from training import model_dirs
+
+_MODEL = flags.DEFINE_string(
+    "model", None, "--model_dir of train_model.py, or an export's folder.", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, f"File to write; {drawing_page.FILE} in the model's folder by default."
+)
+
+
+def main() -> None:
+    tf.compat.v1.disable_eager_execution()
+    path = _OUTPUT.value or os.path.join(_MODEL.value, drawing_page.FILE)
+    with model_dirs.copied_model(_MODEL.value) as (found, copy):
+        drawing_page.write(path, checkpoint=copy, params=found.params, classes=found.classes)
+    print(f"Draw: open {path}")
+
+
+if __name__ == "__main__":
+    console.run(main, errors=(tf.errors.OpError,))

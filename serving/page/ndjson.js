@@ -1,0 +1,97 @@
+// Files of drawings, one a line, as the data set has them and create_dataset.py reads them.
+
+import { checkStrokes, DrawingError } from "./points.js";
+
+const MAX_DRAWINGS = 10000;
+
+/** A drawing as a line. */
+export function formatLine({ word, strokes, timestamp, recognized, keyId }) {
+  const line = { word, timestamp, recognized, key_id: keyId, drawing: strokes };
+  return `${JSON.stringify(line)}\n`;
+}
+
+/**
+ * Reads a line, with the checks and the reasons of create_dataset.py.
+ *
+ * @throws {DrawingError} the message is the reason.
+ */
+export function parseLine(line) {
+  let document;
+  try {
+    document = JSON.parse(line);
+  } catch {
+    throw new DrawingError("malformed JSON");
+  }
+  if (document === null || typeof document !== "object" || Array.isArray(document)) {
+    throw new DrawingError("not a JSON object");
+  }
+  if (!("drawing" in document)) {
+    throw new DrawingError("no drawing");
+  }
+  const { word, drawing, timestamp, recognized, key_id: keyId } = document;
+  if (typeof word !== "string" || !word.trim()) {
+    throw new DrawingError("no word");
+  }
+  if (/[\n\r]/.test(word)) {
+    throw new DrawingError("a line break in the word");
+  }
+  checkStrokes(drawing);
+  if (drawing.length === 1 && drawing[0][0].length === 1) {
+    throw new DrawingError("a single point");
+  }
+  const text = (value, otherwise) => (typeof value === "string" ? value : otherwise);
+  return {
+    word,
+    strokes: drawing,
+    timestamp: text(timestamp, ""),
+    recognized: recognized !== false,
+    keyId: text(keyId, newKeyId()),
+  };
+}
+
+/**
+ * Reads a file line by line, without holding up the page however long it is.
+ *
+ * @returns {Promise<{drawings: object[], skipped: Map<string, number>, cut: boolean}>} the usable
+ *   drawings, how many lines were skipped for which reason, and whether there are more than taken.
+ */
+export async function readDrawings(file) {
+  const drawings = [];
+  const skipped = new Map();
+  const take = (line) => {
+    if (!line.trim()) {
+      return;
+    }
+    try {
+      drawings.push(parseLine(line));
+    } catch (error) {
+      if (!(error instanceof DrawingError)) {
+        throw error;
+      }
+      skipped.set(error.message, (skipped.get(error.message) || 0) + 1);
+    }
+  };
+  const decoder = new TextDecoder();
+  let rest = "";
+  const CHUNK_BYTES = 1 << 18; // parsed in a few milliseconds
+  for (let start = 0; start < file.size; start += CHUNK_BYTES) {
+    const bytes = await file.slice(start, start + CHUNK_BYTES).arrayBuffer();
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      take(line);
+      if (drawings.length >= MAX_DRAWINGS) {
+        return { drawings, skipped, cut: true };
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  take(rest + decoder.decode());
+  return { drawings, skipped, cut: false };
+}
+
+/** A number of sixteen digits, as the data set's drawings have. */
+export function newKeyId() {
+  const digits = Array.from({ length: 16 }, (_, i) => Math.floor(Math.random() * (i ? 10 : 9)) + (i ? 0 : 1));
+  return digits.join("");
+}
