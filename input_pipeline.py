@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from dataset import records
+from dataset import records, variation
 
 # Batches a pool: on real drawings 128 leave 2% of the arithmetic of batches of 8 to padding, 5% of
 # batches of 64 and 8% of batches of 256; with 32, which train no better, it was twice as much.
@@ -53,6 +53,9 @@ PREFETCH_BATCHES = 16
 EVAL_SEED = 0
 
 Features = dict[str, tf.Tensor]
+Batch = tuple[Features, tf.Tensor]
+# Drawings sorted by length: ink [P, (rows), 3], ragged, class_index [P] and, with weights, weight.
+Pool = dict[str, "tf.Tensor | tf.RaggedTensor"]
 InputFn = Callable[[], tf.data.Dataset]
 
 
@@ -92,6 +95,9 @@ def training_input_fn(
     num_epochs: int | None = None,
     part: int = 0,
     num_parts: int = 1,
+    distortion: float = 0.0,
+    beginnings: float = 0.0,
+    class_balance: float = 0.0,
 ) -> InputFn:
     """Shuffled full batches of drawings of about one length.
 
@@ -105,10 +111,21 @@ def training_input_fn(
       part, num_parts: the number of this process among those that train together, and how many
         there are. Each reads every num_parts-th file, or, where there are fewer files than
         processes, every num_parts-th block of them.
+      distortion, beginnings: how much and how many of the drawings are changed, as in
+        `variation.vary`.
+      class_balance: 0 for none; otherwise the features have a `weight`, float32 [B], 1 in the mean
+        of a pool: a class has the less weight, the more drawings there are of it, to this power.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.
     """
+
+    def changed(number: tf.Tensor, batch: Batch) -> Batch:
+        features, class_index = batch
+        varied = variation.vary(
+            features, distortion=distortion, beginnings=beginnings, seed=tf.stack([seed, number])
+        )
+        return varied, class_index
 
     def input_fn() -> tf.data.Dataset:
         by_file = len(files) >= num_parts
@@ -122,8 +139,14 @@ def training_input_fn(
         dataset = dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1)
         dataset = dataset.repeat(num_epochs)
         dataset = _sorted_batches(
-            dataset, batch_size=batch_size, num_classes=num_classes, shuffle_seed=seed + 2
+            dataset,
+            batch_size=batch_size,
+            num_classes=num_classes,
+            shuffle_seed=seed + 2,
+            class_balance=class_balance,
         )
+        if distortion > 0 or beginnings > 0:
+            dataset = dataset.enumerate().map(changed, num_parallel_calls=PARALLEL_POOLS)
         return dataset.prefetch(PREFETCH_BATCHES)
 
     return input_fn
@@ -137,7 +160,7 @@ def eval_input_fn(
     With a `stroke_share` below 1 a drawing is only its first strokes, as in `first_strokes`.
     """
 
-    def first(features: Features, class_index: tf.Tensor) -> tuple[Features, tf.Tensor]:
+    def first(features: Features, class_index: tf.Tensor) -> Batch:
         return first_strokes(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
@@ -188,25 +211,34 @@ def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def _sorted_batches(
-    blocks: tf.data.Dataset, *, batch_size: int, num_classes: int, shuffle_seed: int
+    blocks: tf.data.Dataset,
+    *,
+    batch_size: int,
+    num_classes: int,
+    shuffle_seed: int,
+    class_balance: float = 0.0,
 ) -> tf.data.Dataset:
     """Makes batches, sorted by length within pools, of blocks of serialized records."""
 
-    def parse_pool(pool: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+    def parse_pool(pool: tf.Tensor) -> Pool:
         ink, class_index = records.parse_records(pool, num_classes=num_classes)
         order = tf.argsort(ink.row_lengths(), stable=True)
-        return tf.gather(ink, order), tf.gather(class_index, order)
+        parsed = {"ink": tf.gather(ink, order), "class_index": tf.gather(class_index, order)}
+        if class_balance > 0:
+            counts = tf.math.bincount(
+                tf.cast(class_index, tf.int32), minlength=num_classes, dtype=tf.float32
+            )
+            weight = tf.gather(tf.maximum(counts, 1.0), parsed["class_index"]) ** -class_balance
+            parsed["weight"] = weight / tf.reduce_mean(weight)
+        return parsed
 
-    def cut_pool(
-        pool_number: tf.Tensor, pool: tuple[tf.RaggedTensor, tf.Tensor]
-    ) -> tf.data.Dataset:
-        ink, class_index = pool
-        numbers = tf.range(-(-tf.shape(class_index)[0] // batch_size))
+    def cut_pool(pool_number: tf.Tensor, pool: Pool) -> tf.data.Dataset:
+        numbers = tf.range(-(-tf.shape(pool["class_index"])[0] // batch_size))
         numbers = tf.random.experimental.stateless_shuffle(
             numbers, seed=[shuffle_seed, pool_number]
         )
         batches = tf.data.Dataset.from_tensor_slices(numbers)
-        return batches.map(lambda number: _cut_batch(ink, class_index, number, batch_size))
+        return batches.map(lambda number: _cut_batch(pool, number, batch_size))
 
     pool_batches = max(1, min(POOL_BATCHES, POOL_DRAWINGS // batch_size))
     pools = blocks.rebatch(batch_size * pool_batches)
@@ -214,10 +246,8 @@ def _sorted_batches(
     return pools.enumerate().flat_map(cut_pool)
 
 
-def _cut_batch(
-    ink: tf.RaggedTensor, class_index: tf.Tensor, number: tf.Tensor, batch_size: int
-) -> tuple[Features, tf.Tensor]:
+def _cut_batch(pool: Pool, number: tf.Tensor, batch_size: int) -> Batch:
     part = slice(number * batch_size, (number + 1) * batch_size)
-    batch = ink[part]
-    # [B, T, 3], [B], [B]
-    return {"ink": batch.to_tensor(), "lengths": batch.row_lengths()}, class_index[part]
+    batch = {name: values[part] for name, values in pool.items()}
+    ink, class_index = batch.pop("ink"), batch.pop("class_index")
+    return {"ink": ink.to_tensor(), "lengths": ink.row_lengths(), **batch}, class_index

@@ -318,7 +318,8 @@ def model_fn(
         metrics = measures.eval_metrics(measured, labels, num_classes=params.num_classes)
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
-    loss = tf.reduce_mean(losses)
+    # Of drawings that do not all count alike, the weighted mean.
+    loss = tf.reduce_mean(losses * features["weight"] if "weight" in features else losses)
     with tf.name_scope("padding"):
         measured["padding_share"] = 1 - tf.reduce_mean(length_mask(lengths, tf.shape(ink)[1]))
     for name, values in measured.items():

@@ -93,6 +93,19 @@ _GRADIENT_CLIPPING_NORM = flags.DEFINE_float(
 _DROPOUT = flags.DEFINE_float(
     "dropout", _HPARAMS["dropout"], "Rate, for convolutions and between LSTM layers."
 )
+_DISTORTION = flags.DEFINE_float(
+    "distortion",
+    0.0,
+    "How much training drawings are bent, turned, shaken and thinned out; 1 as hands differ.",
+)
+_BEGINNINGS = flags.DEFINE_float(
+    "beginnings", 0.0, "Share of the training drawings that end after some of their strokes."
+)
+_CLASS_BALANCE = flags.DEFINE_float(
+    "class_balance",
+    0.0,
+    "How far rare classes count as much as frequent ones in training: 0 not at all, 1 altogether.",
+)
 _STEPS = flags.DEFINE_integer("steps", 100000, "Training steps in all.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Drawings a step.", lower_bound=1)
 _SAVE_CHECKPOINTS_STEPS = flags.DEFINE_integer(
@@ -216,6 +229,9 @@ def run_from_flags() -> Run:
         keep_checkpoint_max=_KEEP_CHECKPOINT_MAX.value,
         eval_throttle_secs=_EVAL_THROTTLE_SECS.value,
         seed=_SEED.value,
+        distortion=_DISTORTION.value,
+        beginnings=_BEGINNINGS.value,
+        class_balance=_CLASS_BALANCE.value,
         warm_start_from=_WARM_START_FROM.value,
         early_stopping_evals=_EARLY_STOPPING_EVALS.value,
         flagfile="\n".join(f.serialize() for f in flags.FLAGS.get_flags_for_module(__name__)),

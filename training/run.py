@@ -49,6 +49,9 @@ class Run:
     keep_checkpoint_max: int
     eval_throttle_secs: int
     seed: int
+    distortion: float = 0.0
+    beginnings: float = 0.0
+    class_balance: float = 0.0
     warm_start_from: str = ""
     early_stopping_evals: int = 0
     flagfile: str = ""  # the flags as --flagfile would read them, for TensorBoard
@@ -57,6 +60,12 @@ class Run:
     session_config: tf.compat.v1.ConfigProto | None = None
     cluster_timeout_secs: int = 600
     stop: hooks.StopSignal = dataclasses.field(default_factory=hooks.StopSignal)
+
+    def __post_init__(self):
+        for name, most in (("distortion", 4), ("beginnings", 1), ("class_balance", 1)):
+            value = getattr(self, name)
+            if not 0 <= value <= most:  # as with NaN
+                raise ValueError(f"--{name}={value}: expected a number from 0 to {most}")
 
     @property
     def num_replicas(self) -> int:
@@ -75,6 +84,9 @@ class Run:
             "batch_size": self.batch_size,
             "steps": self.steps,
             "seed": self.seed,
+            "distortion": self.distortion,
+            "beginnings": self.beginnings,
+            "class_balance": self.class_balance,
         }
         return {
             name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
@@ -236,6 +248,9 @@ def make_specs(
             seed=run.seed + first_step,  # a resumed run does not see the same batches
             part=run.task.worker,
             num_parts=run.task.num_workers,
+            distortion=run.distortion,
+            beginnings=run.beginnings,
+            class_balance=run.class_balance,
         ),
         max_steps=run.steps,
         hooks=training_hooks,

@@ -1,0 +1,140 @@
+"""Drawings as other hands might have drawn them: the variety that training adds to its batches.
+
+A network that trains long on few drawings learns them by heart. Here each is a little different
+every time: bent, turned, sheared and shaken, and now and then without one of its strokes. What
+hands do not do, such as mirroring, is left out, and what the encoding takes out anyway: position
+and size. The other variety is in time: beginnings, as the game and the drawing page show them to the
+network. See Simard and others, "Best Practices for Convolutional Neural Networks Applied to
+Visual Document Analysis", 2003, for why distortions of this kind help.
+"""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+Features = dict[str, tf.Tensor]
+
+# What a distortion of 1 does, as standard deviations of normal distributions that are cut off at
+# twice that; all measured in the drawing's unit square.
+BEND = 0.05  # of the middle, along an axis; along the other, half of it
+TURN = 5 * math.pi / 180  # radians
+SHEAR = 0.1  # in x a unit of y
+SHAKE = 0.005  # of a point
+
+# Share of a drawing's strokes that a distortion of 1 leaves out, and the fewest that it may have.
+OMITTED = 0.1
+FEWEST_STROKES = 3
+FEWEST_POINTS = 4
+
+# Share of the drawings that are distorted at all.
+DISTORTED = 0.75
+
+# The least share of the strokes that a beginning has.
+SHORTEST_BEGINNING = 0.15
+
+
+def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.Tensor) -> Features:
+    """Changes a batch's drawings as another hand, or an earlier moment, would have.
+
+    Args:
+      features: `ink` float32 [B, T, 3] and `lengths` int64 [B]; whatever else there is stays.
+      distortion: how much, in units of the constants above; 0 for none.
+      beginnings: share of the drawings that end after some of their strokes.
+      seed: int64 [2]; the same seed changes the same drawings in the same way.
+
+    Returns:
+      The features with ink of the changed drawings, scaled to their own unit square.
+    """
+    seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 8)))
+    points, own = _points(features)  # [B, T + 1, 3], [B, T + 1]
+    if beginnings > 0:
+        own = _cut_off(points, own, share=beginnings, seeds=(next(seeds), next(seeds)))
+    some = tf.random.stateless_uniform([tf.shape(points)[0]], next(seeds)) < DISTORTED  # [B]
+    if distortion > 0:
+        own = _omit_strokes(points, own, some, share=distortion * OMITTED, seed=next(seeds))
+    kept = tf.ragged.boolean_mask(points, own)
+    points, lengths = kept.to_tensor(), kept.row_lengths()
+    own = tf.sequence_mask(lengths)[:, :, tf.newaxis]  # [B, T + 1, 1]
+    xy, pen_up = _to_unit_square(points[:, :, :2], own), points[:, :, 2:]
+    if distortion > 0:
+        amount = distortion * tf.cast(some, tf.float32)[:, tf.newaxis, tf.newaxis]
+        xy = _to_unit_square(_distort(xy, amount, (next(seeds), next(seeds))), own)
+    ink = tf.concat([xy[:, 1:] - xy[:, :-1], pen_up[:, 1:]], axis=2)
+    return {**features, "ink": tf.where(own[:, 1:], ink, 0.0), "lengths": lengths - 1}
+
+
+def _points(features: Features) -> tuple[tf.Tensor, tf.Tensor]:
+    """A batch's points, x, y and pen-up, the first one at the origin, and which are drawings'."""
+    steps = tf.pad(features["ink"], [[0, 0], [1, 0], [0, 0]])
+    points = tf.concat([tf.cumsum(steps[:, :, :2], axis=1), steps[:, :, 2:]], axis=2)
+    return points, tf.sequence_mask(features["lengths"] + 1, tf.shape(points)[1])
+
+
+def _stroke_of(points: tf.Tensor) -> tf.Tensor:
+    """The number of the stroke that each point is of, int32 [B, T + 1]."""
+    return tf.cumsum(tf.cast(points[:, :, 2] > 0.5, tf.int32), axis=1, exclusive=True)
+
+
+def _num_strokes(stroke: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+    return 1 + tf.reduce_max(tf.where(own, stroke, 0), axis=1)
+
+
+def _cut_off(
+    points: tf.Tensor, own: tf.Tensor, *, share: float, seeds: tuple[tf.Tensor, tf.Tensor]
+) -> tf.Tensor:
+    """Which points are left when a share of the drawings end after some of their strokes."""
+    stroke = _stroke_of(points)
+    shape = [tf.shape(points)[0]]
+    drawn = tf.random.stateless_uniform(shape, seeds[0], minval=SHORTEST_BEGINNING)
+    drawn = tf.where(tf.random.stateless_uniform(shape, seeds[1]) < share, drawn, 1.0)
+    wanted = tf.math.ceil(drawn * tf.cast(_num_strokes(stroke, own), tf.float32))
+    return own & (stroke < tf.cast(wanted, tf.int32)[:, tf.newaxis])
+
+
+def _omit_strokes(
+    points: tf.Tensor, own: tf.Tensor, some: tf.Tensor, *, share: float, seed: tf.Tensor
+) -> tf.Tensor:
+    """Which points are left when some drawings of many strokes lose a share of them."""
+    stroke = _stroke_of(points)
+    count = _num_strokes(stroke, own)
+    shape = [tf.shape(points)[0], tf.reduce_max(stroke) + 1]
+    omitted = tf.random.stateless_uniform(shape, seed) < share
+    omitted &= (some & (count >= FEWEST_STROKES))[:, tf.newaxis]
+    left = own & ~tf.gather(omitted, stroke, batch_dims=1)
+    enough = tf.math.count_nonzero(left, axis=1) >= FEWEST_POINTS
+    return tf.where(enough[:, tf.newaxis], left, own)
+
+
+def _distort(xy: tf.Tensor, amount: tf.Tensor, seeds: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    """Bends, turns, shears and shakes points of the unit square, each drawing as one.
+
+    Bends are parabolas: each coordinate moves by an amount that is greatest in the middle of the
+    square and none at its edges, along that coordinate and along the other.
+
+    Args:
+      xy: float32 [B, T, 2].
+      amount: float32 [B, 1, 1], in units of the constants.
+      seeds: for the drawings, and for their points.
+    """
+    batch = tf.shape(xy)[0]
+    random = amount * tf.random.stateless_truncated_normal([batch, 1, 6], seeds[0])
+    *bends, angle, shear = tf.split(random, 6, axis=2)  # [B, 1, 1] each
+    angle, shear = TURN * angle, SHEAR * shear
+    x, y = tf.split(xy - 0.5, 2, axis=2)  # [B, T, 1]
+    in_x, in_y = 1 - 4 * tf.square(x), 1 - 4 * tf.square(y)  # 1 in the middle, 0 at the edges
+    bent_x = x + BEND * (bends[0] * in_x + bends[1] * in_y / 2)
+    bent_y = y + BEND * (bends[2] * in_y + bends[3] * in_x / 2)
+    turned_x = tf.cos(angle) * bent_x - tf.sin(angle) * bent_y + shear * bent_y
+    turned_y = tf.sin(angle) * bent_x + tf.cos(angle) * bent_y
+    shaken = SHAKE * amount * tf.random.stateless_truncated_normal(tf.shape(xy), seeds[1])
+    return tf.concat([turned_x, turned_y], axis=2) + shaken
+
+
+def _to_unit_square(xy: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+    """Moves and scales each drawing, float32 [B, T, 2], to the unit square, each axis by itself."""
+    lower = tf.reduce_min(tf.where(own, xy, xy.dtype.max), axis=1, keepdims=True)
+    upper = tf.reduce_max(tf.where(own, xy, xy.dtype.min), axis=1, keepdims=True)
+    extent = tf.where(upper > lower, upper - lower, 1.0)
+    return (xy - lower) / extent

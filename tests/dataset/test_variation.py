@@ -1,0 +1,120 @@
+"""The variety that training adds to drawings, against the same in NumPy and what must not change."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import random_strokes
+
+from dataset import variation
+from drawings import ink
+
+
+def batch_of(drawings) -> dict[str, np.ndarray]:
+    lengths = np.array([len(drawing) for drawing in drawings])
+    rows = np.zeros((len(drawings), lengths.max(), 3), np.float32)
+    for i, drawing in enumerate(drawings):
+        rows[i, : len(drawing)] = drawing
+    return {"ink": rows, "lengths": lengths}
+
+
+def vary(drawings, *, distortion=0.0, beginnings=0.0, seed=(0, 0)) -> list[np.ndarray]:
+    """The inks of the changed drawings, without padding, which must be zero."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        features = {name: tf.constant(value) for name, value in batch_of(drawings).items()}
+        changed = session.run(
+            variation.vary(
+                features,
+                distortion=distortion,
+                beginnings=beginnings,
+                seed=tf.constant(seed, tf.int64),
+            )
+        )
+    inks = []
+    for rows, length in zip(changed["ink"], changed["lengths"]):
+        assert not rows[length:].any()
+        inks.append(rows[:length])
+    return inks
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    rng = np.random.default_rng(0)
+    return [ink.strokes_to_ink(random_strokes(rng, max_strokes=8)) for _ in range(300)]
+
+
+def box(drawing) -> np.ndarray:
+    points = np.concatenate([np.zeros((1, 2)), np.cumsum(drawing[:, :2], axis=0)])
+    return np.ptp(points, axis=0)
+
+
+def test_nothing_asked_nothing_changed(drawings):
+    for before, after in zip(drawings, vary(drawings)):
+        np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def test_beginnings_are_the_ink_of_the_first_strokes(drawings):
+    changed = vary(drawings, beginnings=1.0)
+    shares = []
+    for before, after in zip(drawings, changed):
+        ends = np.flatnonzero(before[:, 2]) + 1
+        assert len(after) in ends
+        strokes = [stroke.T.tolist() for stroke in ink.ink_to_strokes(before)]
+        count = int(np.flatnonzero(ends == len(after))[0]) + 1
+        shares.append(count / len(ends))
+        expected = ink.strokes_to_ink(strokes[:count])
+        np.testing.assert_allclose(after, expected, atol=1e-4)
+    # Rounded up from 0.15 to 1, evenly.
+    assert min(shares) < 0.3 and 0.5 < np.mean(shares) < 0.8 and max(shares) == 1
+    some = vary(drawings, beginnings=0.3)
+    whole = sum(len(after) == len(before) for before, after in zip(drawings, some))
+    assert 0.7 * 300 <= whole < 300
+
+
+def test_distorted_drawings_are_like_others_of_the_same_hand(drawings):
+    changed = vary(drawings, distortion=1.0)
+    assert np.mean([len(a) < len(b) for a, b in zip(changed, drawings)]) > 0.1  # fewer strokes
+    distances = []
+    for before, after in zip(drawings, changed):
+        assert len(after) >= 1 and np.isfinite(after).all()
+        np.testing.assert_allclose(box(after)[box(after) > 0], 1, atol=1e-4)
+        assert set(np.unique(after[:, 2])) <= {0, 1} and after[-1, 2] == 1
+        if len(after) == len(before):
+            np.testing.assert_array_equal(after[:, 2], before[:, 2])
+            difference = np.cumsum(after[:, :2] - before[:, :2], axis=0)
+            distances.append(np.abs(difference - difference.mean(axis=0)).mean())
+    unchanged = np.mean(np.array(distances) < 1e-5)
+    assert 0.1 < unchanged < 0.4  # a quarter of the drawings
+    assert 0.005 < np.mean(distances) < 0.06 and max(distances) < 0.2
+    (more,) = (vary(drawings[:50], distortion=3.0),)
+    assert all(np.isfinite(drawing).all() for drawing in more)
+
+
+def test_a_bend_moves_the_middle_and_not_the_corners():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0.5, 0.5], [0, 1]], np.float32)[np.newaxis]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        random = [0.5, -1.0, 0.25, 2.0, 0.0, 0.0]  # bends; neither turn nor shear
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(
+                tf.random,
+                "stateless_truncated_normal",
+                lambda shape, seed: tf.zeros(shape) + ([random] if shape[-1] == 6 else 0.0),
+            )
+            distorted = variation._distort(tf.constant(square), tf.ones([1, 1, 1]), (None, None))
+        moved = session.run(distorted)[0] - (square[0] - 0.5)
+    np.testing.assert_allclose(moved[[0, 1, 2, 4]], 0, atol=1e-6)
+    np.testing.assert_allclose(moved[3], [0.05 * (0.5 - 0.5), 0.05 * (0.25 + 1.0)], atol=1e-6)
+
+
+def test_the_seed_decides(drawings):
+    one, two = (vary(drawings[:20], distortion=1, beginnings=0.5, seed=(3, n)) for n in (4, 4))
+    other = vary(drawings[:20], distortion=1, beginnings=0.5, seed=(3, 5))
+    for a, b in zip(one, two):
+        np.testing.assert_array_equal(a, b)
+    assert any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(one, other))
+
+
+def test_a_line_and_a_dot_stay_what_they_are():
+    line = np.array([[0, 1, 0], [0, -1, 1]], np.float32)  # up and down, without width
+    dot = np.array([[0, 0, 1]], np.float32)
+    for drawing in vary([line, dot], distortion=1, beginnings=1):
+        assert np.isfinite(drawing).all() and len(drawing)
