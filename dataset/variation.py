@@ -3,8 +3,8 @@
 A network that trains long on few drawings learns them by heart. Here each is a little different
 every time: bent, turned, sheared and shaken, and now and then without one of its strokes. What
 hands do not do, such as mirroring, is left out, and what the encoding takes out anyway: position
-and size. The other variety is in time: beginnings, as the game and the drawing page show them to the
-network. See Simard and others, "Best Practices for Convolutional Neural Networks Applied to
+and size. The other variety is in time: beginnings, as the game and the drawing page show them to
+the network. See Simard and others, "Best Practices for Convolutional Neural Networks Applied to
 Visual Document Analysis", 2003, for why distortions of this kind help.
 """
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from helpers import decode, random_records, random_strokes, read_records, run_dataset, write_records
 
 import input_pipeline
-from dataset import class_list
+from dataset import class_list, records
 from drawings import ink, ndjson
 
 
@@ -183,3 +183,45 @@ def test_a_pool_has_a_bound_of_drawings(tmp_path, monkeypatch, limit, size):
         frozenset(expected_drawings(records[i : i + 4 * size])) for i in range(0, 48, 4 * size)
     ]
     assert pools_of(batches, size) == expected
+
+
+def test_rare_classes_weigh_more(tmp_path):
+    drawing = ink.strokes_to_ink([[[0, 1, 2], [0, 3, 1]]]).tobytes()
+    labels = [0] * 36 + [1] * 4 + [2] * 24
+    file = write_records(tmp_path / "r", [records.encode_record(drawing, i) for i in labels])
+    for power, expected in ((0.5, {0: 1 / 6, 1: 1 / 2, 2: 24**-0.5}), (1.0, {0: 1 / 36, 1: 1 / 4})):
+        batches = run_dataset(
+            input_pipeline.training_input_fn(
+                [file], batch_size=8, num_classes=4, seed=0, num_epochs=1, class_balance=power
+            )
+        )
+        found = {
+            int(index): float(weight)
+            for features, indices in batches
+            for index, weight in zip(indices, features["weight"])
+        }
+        weights = [found[label] for label in labels]
+        assert np.mean(weights) == pytest.approx(1, rel=1e-5)
+        for label, share in expected.items():
+            assert found[label] / found[0] == pytest.approx(share / expected[0], rel=1e-5)
+
+
+def test_changed_batches_repeat_with_the_seed(tmp_path):
+    file = write_records(tmp_path / "r", random_records(64))
+
+    def batches(seed):
+        return run_dataset(
+            input_pipeline.training_input_fn(
+                [file],
+                batch_size=8,
+                num_classes=3,
+                seed=seed,
+                num_epochs=2,
+                distortion=1.0,
+                beginnings=0.3,
+            )
+        )
+
+    assert drawings_of(batches(1)) == drawings_of(batches(1))
+    first, second = set(drawings_of(batches(1))[:64]), set(drawings_of(batches(1))[64:])
+    assert len(first & second) < 32  # another time changed otherwise

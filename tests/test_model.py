@@ -191,6 +191,24 @@ def test_a_step_is_adams():
     assert moved[1] > 0  # no drawing is of class 1: its bias falls
 
 
+def test_the_loss_is_the_weighted_mean_where_drawings_have_weights():
+    features = ragged_features(np.random.default_rng(0), [4, 6, 3])
+    labels, weights = np.array([0, 2, 1]), np.array([0.5, 2.0, 0.25], np.float32)
+    variables: dict = {}
+    logits = predict(features, variables=variables)
+    powers = np.exp(logits)
+    losses = -np.log(powers[np.arange(3), labels] / powers.sum(axis=1))
+    for given, expected in (({}, losses.mean()), ({"weight": weights}, (losses * weights).mean())):
+        with tf.Graph().as_default(), tf1.Session() as session:
+            tf1.train.create_global_step()
+            constants = {name: tf.constant(v) for name, v in {**features, **given}.items()}
+            spec = model.model_fn(constants, tf.constant(labels), TRAIN, TINY)
+            session.run(tf1.global_variables_initializer())
+            for variable in tf1.trainable_variables():
+                variable.load(variables[variable.op.name], session)
+            assert session.run(spec.loss) == pytest.approx(expected, rel=1e-5)
+
+
 def test_adam_follows_the_schedule():
     features = ragged_features(np.random.default_rng(4), [5, 8])
     schedule = {"learning_rate_schedule": "cosine", "warmup_steps": 4, "decay_steps": 12}

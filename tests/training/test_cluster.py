@@ -135,6 +135,8 @@ def test_mirrored_devices_train_evaluate_everything_and_resume(
     data, tmp_path, mirrored, capsys, batch_norm
 ):
     params = dataclasses.replace(TINY, batch_norm=batch_norm)
+    if batch_norm:
+        mirrored.update(distortion=1.0, beginnings=0.5, class_balance=0.5)
     result = train(data, tmp_path / "m", params=params, steps=4, **mirrored)
     assert result["global_step"] == 4 and result["drawings"] == 18
     assert "Replicas:   2 of 4 drawings, 8 a step" in capsys.readouterr().out
