@@ -60,7 +60,7 @@ InputFn = Callable[[], tf.data.Dataset]
 
 
 def match_files(patterns: str, *, flag: str = "the pattern") -> list[str]:
-    """The files that a comma-separated list of glob patterns matches, sorted.
+    """Finds the files that a comma-separated list of glob patterns matches, sorted.
 
     Args:
       patterns: what the user gave.
@@ -155,7 +155,7 @@ def training_input_fn(
 def eval_input_fn(
     files: Sequence[str], *, batch_size: int, num_classes: int, stroke_share: float = 1.0
 ) -> InputFn:
-    """One pass over every drawing, the last smaller batch included. See `training_input_fn`.
+    """Makes one pass over every drawing, the last smaller batch included. See `training_input_fn`.
 
     With a `stroke_share` below 1 a drawing is only its first strokes, as in `first_strokes`.
     """
@@ -176,7 +176,7 @@ def eval_input_fn(
 
 
 def first_strokes(features: Features, share: float) -> Features:
-    """What a batch's drawings were when a share of their strokes was drawn.
+    """Returns what a batch's drawings were when a share of their strokes was drawn.
 
     A drawing of n strokes is left with the first ceil(share * n) of them, scaled to fill the
     unit square: the ink of a drawing that ended there.

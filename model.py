@@ -216,7 +216,7 @@ def lstm_layers(
 
 
 def half_precision(params: HParams) -> tf.DType | None:
-    """What a training step on this machine multiplies in; None for float32."""
+    """Returns what a training step on this machine multiplies in; None for float32."""
     return hardware.half_precision() if params.mixed_precision else None
 
 
@@ -242,7 +242,7 @@ def _bias(shape: list[int], *, name: str = "bias") -> tf.Variable:
 
 
 def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool) -> tf.Tensor:
-    """The drawing as one vector: the summed outputs of the last LSTM layer.
+    """Turns each drawing into one vector: the summed outputs of the last LSTM layer.
 
     Args:
       ink: float32 [B, T, 3].
@@ -265,7 +265,7 @@ def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool
 
 
 def classify(embedding: tf.Tensor, *, num_classes: int) -> tf.Tensor:
-    """Logits, float32 [B, K], of embeddings, float32 [B, 2N]."""
+    """Returns logits, float32 [B, K], of embeddings, float32 [B, 2N]."""
     with tf.compat.v1.variable_scope("dense"):
         kernel = _kernel([embedding.shape[-1], num_classes])
         return tf.nn.bias_add(tf.matmul(embedding, kernel), _bias([num_classes]))
@@ -274,7 +274,7 @@ def classify(embedding: tf.Tensor, *, num_classes: int) -> tf.Tensor:
 def model_fn(
     features: dict[str, tf.Tensor], labels: tf.Tensor | None, mode: str, params: HParams
 ) -> tf.estimator.EstimatorSpec:
-    """The network in one of Estimator's three modes.
+    """Builds the network in one of Estimator's three modes.
 
     Args:
       features: `ink` float32 [B, T, 3] and `lengths` int64 [B], see input_pipeline.py.
@@ -334,7 +334,7 @@ def model_fn(
 
 
 def scheduled_learning_rate(params: HParams) -> tf.Tensor:
-    """The learning rate of the current step, float32 []."""
+    """Returns the learning rate of the current step, float32 []."""
     if params.learning_rate_schedule == "constant":
         return tf.constant(params.learning_rate)
     with tf.name_scope("learning_rate_schedule"):

@@ -156,7 +156,7 @@ _WARM_START_FROM = flags.DEFINE_string(
 
 
 def hparams_from_flags(num_classes: int) -> model.HParams:
-    """The flags that are called as the hyper-parameters are."""
+    """Makes hyper-parameters of the flags that are called as they are."""
     values = {name: flags.FLAGS[name].value for name in _HPARAMS if name in flags.FLAGS}
     if _LEARNING_RATE_SCHEDULE.value == "cosine":
         values["decay_steps"] = _STEPS.value
@@ -180,7 +180,7 @@ def check_hardware(params: model.HParams) -> None:
 
 
 def describe_computation(params: model.HParams) -> str:
-    """How the recurrence is computed on this machine, and whether it could be faster."""
+    """Says how the recurrence is computed on this machine, and whether it could be faster."""
     half = hardware.half_precision()
     if params.mixed_precision and half:
         return f"{params.cell_type}, products in {half.name}"
@@ -190,7 +190,7 @@ def describe_computation(params: model.HParams) -> str:
 
 
 def run_from_flags() -> Run:
-    """The run that the flags describe.
+    """Makes the run that the flags describe.
 
     Raises:
       ValueError: they do not fit each other, this machine or the files.

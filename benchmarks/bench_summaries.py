@@ -24,7 +24,7 @@ from training import hooks, run, summaries
 
 
 def timed(function: Callable, spent: list[float]) -> Callable:
-    """The function, which adds its seconds to the list."""
+    """Returns a function that does the same and adds its seconds to the list."""
 
     def wrapper(*args, **kwargs):
         started = time.monotonic()

@@ -181,7 +181,7 @@ def matrix_multiply_rate() -> float:
 
 
 def make_trainers(files: list[str], num_classes: int) -> dict[Setting, Trainer]:
-    """A trainer for each setting."""
+    """Makes a trainer for each setting."""
     trainers: dict[Setting, Trainer] = {}
     try:
         import torch

@@ -77,7 +77,7 @@ new PerformanceObserver((list) => {
 
 
 def read_last(folder: str, count: int, *, words: set[str]) -> list[dict]:
-    """The last drawings of a folder's files of these words, as many of each as are needed."""
+    """Reads the last drawings of a folder's files of these words, as many of each as are needed."""
     files = []
     for path in sorted(pathlib.Path(folder).glob("*.ndjson")):
         lines = path.read_bytes().splitlines()

@@ -39,7 +39,7 @@ tf1 = tf.compat.v1
 
 
 def loss_and_gradients(device: str, cell_type: str, lengths, *, num_classes: int) -> dict:
-    """The loss, and the gradient of every variable, without dropout and by the same weights."""
+    """Computes the loss and all gradients, without dropout and by the same weights."""
     rng = np.random.default_rng(0)
     ink = rng.normal(size=(len(lengths), max(lengths), 3)).astype(np.float32)
     params = model.HParams(num_classes=num_classes, cell_type=cell_type, dropout=0.0)

@@ -121,7 +121,7 @@ class Trial:
         return done in (self._folder / "log").read_text()
 
     def problem(self, code: int) -> str | None:
-        """What is wrong with what the run left; None if nothing is."""
+        """Says what is wrong with what the run left; None if nothing is."""
         if code:
             return f"exit code {code}"
         model_dir = str(self.model_dir)

@@ -312,7 +312,7 @@ BUGS = (
 
 
 def plant(bug: Bug, folder: pathlib.Path) -> bool:
-    """Whether the tests notice the bug in that copy of the project."""
+    """Tells whether the tests notice the bug in that copy of the project."""
     path = folder / bug.path
     source = path.read_text()
     if source.count(bug.right) != 1:

@@ -96,7 +96,7 @@ def clean_up_at_sigterm() -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, without what TensorFlow tells of its graph around it."""
+    """Returns what an error says, without what TensorFlow tells of its graph around it."""
     message = getattr(error, "message", None) or str(error)
     # "Graph execution error: Detected at node ... Node: 'x'", then the reason of each failure.
     message = re.split(r"\nNode: '[^']*'\n", message)[-1]
@@ -105,7 +105,7 @@ def reason(error: BaseException) -> str:
 
 
 def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
-    """The items of a list flag, without the blanks around them; none where it is not given.
+    """Returns the items of a list flag, without the blanks around them; none where it is not given.
 
     Raises:
       ValueError: it is given, and one of its items is empty.
@@ -142,7 +142,7 @@ def define_integers(name: str, default: tuple[int, ...], help_text: str) -> flag
 
 
 def _tensorflow_verbosity() -> int:
-    """What --verbosity says where it is given; absl's own default would let all through."""
+    """Returns what --verbosity says where it is given; absl's own default would let all through."""
     given = flags.FLAGS["verbosity"].present
     return absl_logging.get_verbosity() if given else absl_logging.ERROR
 

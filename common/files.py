@@ -18,7 +18,7 @@ def write_whole(path: str, text: str) -> None:
 
 
 def list_folder(folder: str) -> list[str]:
-    """The names of a folder's files and folders, sorted; none where there is no such folder."""
+    """Lists the names of a folder's files and folders, sorted; none where there is no folder."""
     if not tf.io.gfile.isdir(folder):
         return []
     return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))

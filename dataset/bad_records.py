@@ -75,7 +75,7 @@ def find_bad_record(
 
 
 def describe_record(record: bytes, *, num_classes: int) -> str | None:
-    """What is wrong with a serialized record, and what to do; None if nothing is."""
+    """Says what is wrong with a serialized record, and what to do; None if nothing is."""
     try:
         feature = tf.train.Example.FromString(record).features.feature
     except Exception:  # protobuf's DecodeError is another class in each implementation of it

@@ -90,7 +90,7 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
 
 
 def _ndjson_files(folder: str) -> list[str]:
-    """The paths of a folder's ndjson files; what only has such a name is left out.
+    """Finds the paths of a folder's ndjson files; what only has such a name is left out.
 
     Raises:
       ValueError: there is none.

@@ -50,7 +50,7 @@ def read_classes(path: str) -> list[str]:
 
 
 def difference(before: Sequence[str], now: Sequence[str]) -> str | None:
-    """How a class list differs from an earlier one; None if it does not."""
+    """Says how a class list differs from an earlier one; None if it does not."""
     if list(before) == list(now):
         return None
     missing = [name for name in before if name not in now]

@@ -217,6 +217,6 @@ def convert_category(job: Job, category: Category) -> Category:
 
 
 def _histogram(parts: Sequence[np.ndarray]) -> dict[int, int]:
-    """How often each number occurs."""
+    """Returns how often each number occurs."""
     values, counts = np.unique(np.concatenate([[], *parts]).astype(int), return_counts=True)
     return dict(zip(values.tolist(), counts.tolist()))

@@ -20,7 +20,7 @@ MAX_SAMPLES = 400
 def make_report(
     categories: Sequence[Category], *, settings: dict[str, object]
 ) -> dict[str, object]:
-    """What became of every line, and how long and how intricate the drawings are."""
+    """Reports what became of every line, and how long and how intricate the drawings are."""
     return {
         "settings": settings,
         "total": _describe(categories),
@@ -46,7 +46,8 @@ def _describe(categories: Sequence[Category]) -> dict[str, object]:
 
 
 def quantiles(counts: dict[int, int]) -> dict[str, int]:
-    """The median, the 95th and 99th percentile and the maximum of values that occur several times.
+    """Returns the median, the 95th and 99th percentile and the maximum of values that occur several
+    times.
 
     Args:
       counts: how often each value occurs.

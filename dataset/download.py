@@ -153,7 +153,7 @@ def _range_start(response: http.client.HTTPResponse) -> int | None:
 
 
 def _read(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, piece by piece, uncompressed even if the server compresses unasked."""
+    """Yields the body, piece by piece, uncompressed even if the server compresses unasked."""
     gzipped = response.headers.get("Content-Encoding", "identity") == "gzip"
     decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16) if gzipped else None
     received = 0
@@ -179,12 +179,12 @@ def _count_lines(path: str) -> int:
 
 
 def _has_lines(path: str, count: int) -> bool:
-    """Whether a file holds that many lines; of all (0) nobody can know without asking."""
+    """Returns whether a file holds that many lines; of all (0) nobody can know without asking."""
     return bool(count) and _count_lines(path) >= count
 
 
 def _ends_well(path: str) -> bool:
-    """Whether a file ends with a line break, or else with a whole line."""
+    """Returns whether a file ends with a line break, or else with a whole line."""
     if not _size(path):
         return True
     with open(path, "rb") as file:
@@ -210,7 +210,7 @@ def _keep_lines(path: str, count: int) -> None:
 
 
 def read_categories() -> list[str]:
-    """The 345 categories of the data set."""
+    """Reads the 345 categories of the data set."""
     with open(CATEGORIES_FILE, encoding="utf-8") as file:
         return file.read().splitlines()
 

@@ -34,7 +34,7 @@ def encode_record(ink_bytes: bytes, class_index: int) -> bytes:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _record_frame(num_bytes: int, class_index: int) -> tuple[bytes, bytes]:
-    """What stands before and after the ink's bytes in a record."""
+    """Returns what stands before and after the ink's bytes in a record."""
     rows = num_bytes // (INK_COLUMNS * 4)
     # Field numbers of example.proto and feature.proto: Example.features 1, Features.feature 1
     # (a map: key 1, value 2), Feature.float_list 2, Feature.int64_list 3, value 1 (packed).
@@ -59,7 +59,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _field_header(number: int, length: int) -> bytes:
-    """The header of a length-delimited field (wire type 2) of a protocol buffer."""
+    """Returns the header of a length-delimited field (wire type 2) of a protocol buffer."""
     return _varint(number << 3 | 2) + _varint(length)
 
 
@@ -116,7 +116,7 @@ def parse_records(records: tf.Tensor, *, num_classes: int) -> tuple[tf.RaggedTen
 
 
 def parse_ink(records: tf.Tensor) -> tf.RaggedTensor:
-    """The ink alone, float32 [R, (rows), 3], of serialized records, string [R].
+    """Returns the ink alone, float32 [R, (rows), 3], of serialized records, string [R].
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: a record holds no ink, or a value that is not finite.

@@ -44,7 +44,7 @@ class Job:
 
 
 def drawing_keys(seed: int, split: int, class_index: int) -> np.random.BitGenerator:
-    """The stream of the drawings' keys; raw bits, which NumPy promises not to change."""
+    """Returns the stream of the drawings' keys; raw bits, which NumPy promises not to change."""
     return np.random.PCG64(np.random.SeedSequence([seed, split, class_index]))
 
 

@@ -66,14 +66,14 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
 
 
 def _points(features: Features) -> tuple[tf.Tensor, tf.Tensor]:
-    """A batch's points, x, y and pen-up, the first one at the origin, and which are drawings'."""
+    """Returns the points, x, y and pen-up, from the origin on, and which are drawings' own."""
     steps = tf.pad(features["ink"], [[0, 0], [1, 0], [0, 0]])
     points = tf.concat([tf.cumsum(steps[:, :, :2], axis=1), steps[:, :, 2:]], axis=2)
     return points, tf.sequence_mask(features["lengths"] + 1, tf.shape(points)[1])
 
 
 def _stroke_of(points: tf.Tensor) -> tf.Tensor:
-    """The number of the stroke that each point is of, int32 [B, T + 1]."""
+    """Returns the number of the stroke that each point is of, int32 [B, T + 1]."""
     return tf.cumsum(tf.cast(points[:, :, 2] > 0.5, tf.int32), axis=1, exclusive=True)
 
 
@@ -84,7 +84,7 @@ def _num_strokes(stroke: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
 def _cut_off(
     points: tf.Tensor, own: tf.Tensor, *, share: float, seeds: tuple[tf.Tensor, tf.Tensor]
 ) -> tf.Tensor:
-    """Which points are left when a share of the drawings end after some of their strokes."""
+    """Returns which points are left when a share of the drawings end early."""
     stroke = _stroke_of(points)
     shape = [tf.shape(points)[0]]
     drawn = tf.random.stateless_uniform(shape, seeds[0], minval=SHORTEST_BEGINNING)
@@ -96,7 +96,7 @@ def _cut_off(
 def _omit_strokes(
     points: tf.Tensor, own: tf.Tensor, some: tf.Tensor, *, share: float, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Which points are left when some drawings of many strokes lose a share of them."""
+    """Returns which points are left when some drawings of many strokes lose a share of them."""
     stroke = _stroke_of(points)
     count = _num_strokes(stroke, own)
     shape = [tf.shape(points)[0], tf.reduce_max(stroke) + 1]

@@ -57,7 +57,7 @@ def write(text: str, at: tuple[float, float], draw: ImageDraw.ImageDraw, colour=
 
 
 def points_picture(strokes: Sequence[ink.Stroke]) -> Image.Image:
-    """The drawing's points, as the pen made them and after they were simplified."""
+    """Draws the drawing's points, as the pen made them and after they were simplified."""
     picture, draw = canvas(2 * SIZE + 3 * MARGIN, SIZE + 2 * MARGIN + 20)
     for column, (title, shown, colour) in enumerate(
         (("as it was drawn", strokes, BLUE), ("simplified", ink.simplify(strokes), RED))
@@ -107,7 +107,7 @@ def padding_picture(files: Sequence[str], num_classes: int) -> Image.Image:
 
 
 def batch_lengths(files: Sequence[str], num_classes: int) -> list[np.ndarray]:
-    """The lengths of the drawings of some training batches."""
+    """Returns the lengths of the drawings of some training batches."""
     input_fn = input_pipeline.training_input_fn(
         files, batch_size=BATCH_SIZE, num_classes=num_classes, seed=0
     )
@@ -117,7 +117,7 @@ def batch_lengths(files: Sequence[str], num_classes: int) -> list[np.ndarray]:
 
 
 def strokes_picture(strokes: Sequence[ink.Stroke], known: classifier.Classifier) -> Image.Image:
-    """The drawing after each of its strokes, with the guesses for it."""
+    """Draws the drawing after each of its strokes, with the guesses for it."""
     cells = []
     for count in range(1, len(strokes) + 1):
         guesses = known.classify(strokes[:count])[:3]
@@ -127,7 +127,7 @@ def strokes_picture(strokes: Sequence[ink.Stroke], known: classifier.Classifier)
 
 
 def contributions_picture(drawing: np.ndarray, found: model_dirs.Model, word: str) -> Image.Image:
-    """The drawing, each step of the pen in the colour of what it adds to its word's logit."""
+    """Draws the drawing, each step of the pen in the colour of what it adds to its word's logit."""
     shares = contributions(drawing, found, word)
     picture, draw = canvas(2 * SIZE + 3 * MARGIN, SIZE + 2 * MARGIN)
     at = np.concatenate([np.zeros((1, 2)), np.cumsum(drawing[:, :2], axis=0)])
@@ -156,7 +156,7 @@ def contributions_picture(drawing: np.ndarray, found: model_dirs.Model, word: st
 
 
 def contributions(drawing: np.ndarray, found: model_dirs.Model, word: str) -> np.ndarray:
-    """What each row of the ink adds to the logit of a word, float32 [rows]."""
+    """Computes what each row of the ink adds to the logit of a word, float32 [rows]."""
     with tf.Graph().as_default(), tf1.Session() as session:
         batch = tf.constant(drawing[np.newaxis])
         lengths = tf.constant([len(drawing)], tf.int64)

@@ -59,7 +59,8 @@ def drawing_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
 
 
 def strokes_to_points(strokes: Sequence[Stroke]) -> np.ndarray:
-    """The points of a drawing as its author made them, for a model that normalises them itself.
+    """Returns the points of a drawing as its author made them, for a model that normalises them
+    itself.
 
     Args:
       strokes: as `strokes_to_ink` takes them.
@@ -128,7 +129,7 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
 
 
 def is_raw(strokes: Sequence[Stroke]) -> bool:
-    """Whether strokes have times, as the data set's raw drawings have, and live ones."""
+    """Returns whether strokes have times, as the data set's raw drawings have, and live ones."""
     return isinstance(strokes, (list, tuple)) and any(
         isinstance(stroke, (list, tuple)) and len(stroke) == 3 for stroke in strokes
     )
@@ -155,7 +156,7 @@ def _check_strokes(strokes: Sequence[Stroke]) -> None:
 
 
 def _is_row(row: Sequence[float]) -> bool:
-    """Whether it is a list of numbers; of an array's own type NumPy has made sure."""
+    """Returns whether it is a list of numbers; of an array's own type NumPy has made sure."""
     if isinstance(row, np.ndarray):
         return row.ndim == 1 and row.dtype.kind in "fiu"
     return isinstance(row, (list, tuple))
@@ -182,7 +183,7 @@ def _points_of(strokes: Sequence[Stroke]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _encode(xs: np.ndarray, ys: np.ndarray, stroke_ends: np.ndarray) -> np.ndarray:
-    """Points as `_points_of` gives them into ink."""
+    """Encodes points as `_points_of` gives them into ink."""
     if len(xs) < 2:
         raise ValueError("a single point")
     xs, ys = xs.astype(np.float32), ys.astype(np.float32)

@@ -199,7 +199,7 @@ def _is_blank(text, start, end):
 
 @compiled
 def _is(text, start, end, expected):
-    """Whether these bytes stand there; never looks past a difference."""
+    """Tells whether these bytes stand there; never looks past a difference."""
     same = 0
     while same < len(expected) and text[start + same] == expected[same]:
         same += 1

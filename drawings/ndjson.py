@@ -44,7 +44,7 @@ class ParsedLines:
     errors: list[tuple[int, str]]
 
     def select(self, wanted: np.ndarray) -> ParsedLines:
-        """Some of the drawings, by a bool a drawing; the errors stay."""
+        """Selects some of the drawings, by a bool for each; the errors stay."""
         lengths = np.diff(self.row_splits)
         return dataclasses.replace(
             self,
@@ -121,7 +121,7 @@ def _plain_lines(
     *,
     recognized_only: bool,
 ) -> ParsedLines:
-    """What `json_scanner.scan_lines` has found; the arguments after the text are as it has them."""
+    """Returns what `json_scanner.scan_lines` has found, whose results are the arguments."""
     lines = lines[:num_lines]
     num_points = lines[:, json_scanner.POINTS]
     num_strokes = lines[:, json_scanner.STROKES].copy()  # what is scanned next takes its place
@@ -146,7 +146,7 @@ def _plain_lines(
 
 
 def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
-    """What `parse_line` finds in a line."""
+    """Returns what `parse_line` finds in a line."""
     words, rows, num_strokes, errors = [], np.empty((0, 3), np.float32), [], []
     try:
         word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
@@ -166,7 +166,7 @@ def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
 
 
 def _join(parts: Sequence[ParsedLines]) -> ParsedLines:
-    """What consecutive lines gave, as of one text."""
+    """Joins what consecutive lines gave, as if they had been one text."""
     lines = np.cumsum([0, *(part.num_lines for part in parts)]).tolist()
     rows = np.cumsum([0, *(len(part.ink) for part in parts)]).tolist()
     splits = [part.row_splits[1:] + row for part, row in zip(parts, rows)]
@@ -182,7 +182,7 @@ def _join(parts: Sequence[ParsedLines]) -> ParsedLines:
 
 
 def parse_document(line: bytes | str) -> dict:
-    """The JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
+    """Returns the JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
 
     Raises:
       ValueError: there is none; the message is the reason.
@@ -207,7 +207,7 @@ def parse_document(line: bytes | str) -> dict:
 def _word_and_strokes(
     line: bytes | str, *, recognized_only: bool
 ) -> tuple[str, Sequence[ink.Stroke]]:
-    """The word and the strokes that a line holds, unchecked but for the word."""
+    """Returns the word and the strokes that a line holds, unchecked but for the word."""
     document = parse_document(line)
     word = document.get("word")
     if not isinstance(word, str) or not word.strip():

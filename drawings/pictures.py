@@ -71,7 +71,7 @@ def sheet(
     columns: int = 0,
     wrong: Sequence[bool] = (),
 ) -> Image.Image:
-    """A grid of drawings with text under each.
+    """Draws a grid of drawings with text under each.
 
     Args:
       drawings: (ink, text) of each; the text's lines that are too long are cut.
@@ -100,7 +100,7 @@ def sheet(
 
 
 def _fit(text: str, width: int, canvas: ImageDraw.ImageDraw, font: Font) -> str:
-    """The text, or as much of it as is that many pixels wide, and an ellipsis."""
+    """Returns the text, or as much of it as is that many pixels wide, and an ellipsis."""
     # No letter is narrower than a pixel: what is cut off first could not be seen.
     shown = text[:width]
     while shown and canvas.textlength(shown + "…" * (shown != text), font) > width:

@@ -95,7 +95,7 @@ def simplify(xs, ys, stroke_ends, epsilon):
 
 @compiled
 def _resample(xs, ys):
-    """Points one unit of length apart along a polyline.
+    """Sets points one unit of length apart along a polyline.
 
     What is left of a unit at a corner is carried over to the next segment; the first and the last
     point stay.

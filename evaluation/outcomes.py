@@ -77,7 +77,7 @@ class CollectOutcomes(tf.estimator.SessionRunHook):
         self.seconds = time.monotonic() - self._started  # since the evaluation's start
 
     def outcomes(self) -> Outcomes:
-        """The outcomes of the last evaluation."""
+        """Returns the outcomes of the last evaluation."""
 
         def joined(name: str) -> np.ndarray:
             return np.concatenate([batch[name] for batch in self._batches])

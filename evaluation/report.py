@@ -83,8 +83,7 @@ def confused_pairs(confusion: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def by_length(seen: Outcomes) -> list[dict[str, Any]]:
-    """The accuracy of drawings by length, in parts of about equal size: `from` and `to` are rows of
-    ink."""
+    """Measures accuracy by length, in parts of about equal size, `from` and `to` rows of ink."""
     edges = np.unique(np.quantile(seen.lengths, np.linspace(0, 1, LENGTH_BINS + 1)).astype(int))
     bins = np.clip(
         np.searchsorted(edges, seen.lengths, side="right") - 1, 0, max(len(edges) - 2, 0)
@@ -226,7 +225,7 @@ def _page(
 
 
 def _measures(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The names of the metrics for people, and their values as text."""
+    """Returns the names of the metrics for people, and their values as text."""
     formats = {"drawings": "{:,}", "loss": "{:.4f}"}
     return [
         (
@@ -258,7 +257,7 @@ def _mistakes_picture(seen: Outcomes, classes: Sequence[str]) -> dict[str, str] 
 
 
 def _surest(seen: Outcomes, chosen: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the chosen drawings that were guessed with most probability."""
+    """Returns indices of the chosen drawings that were guessed with most probability."""
     among = np.flatnonzero(chosen[: len(seen.inks)])
     return among[np.argsort(-seen.probability[among], kind="stable")[:count]]
 

@@ -12,7 +12,7 @@ def has_gpu() -> bool:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the processor has instructions that multiply bfloat16, as Linux says."""
+    """Returns whether the processor has instructions that multiply bfloat16, as Linux says."""
     try:
         with open("/proc/cpuinfo") as file:
             return bool(re.search(r"^flags\b.* (avx512_bf16|amx_bf16)\b", file.read(), re.M))
@@ -21,7 +21,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 def half_precision() -> tf.DType | None:
-    """The type in which this machine multiplies faster than in float32; None if it has none."""
+    """Returns the type in which this machine multiplies faster than in float32, if any."""
     if has_gpu():
         return tf.float16
     return tf.bfloat16 if cpu_has_bfloat16() else None

@@ -33,7 +33,7 @@ Weights = tuple[tf.Tensor, tf.Tensor]
 
 
 def resolve_cell_type(cell_type: str) -> str:
-    """The cell type itself, or what `auto` means on this machine.
+    """Returns the cell type itself, or what `auto` means on this machine.
 
     Raises:
       ValueError: cuDNN is asked for where there is no GPU.
@@ -58,7 +58,7 @@ def bidirectional_lstm(
     training: bool,
     bfloat16: bool = False,
 ) -> tf.Tensor:
-    """Both directions of a layer, from states of zeros.
+    """Computes both directions of a layer, from states of zeros.
 
     Args:
       inputs: float32 [T, B, C].
@@ -85,7 +85,7 @@ def bidirectional_lstm(
 
 
 def _reversal(lengths: tf.Tensor, *, num_steps: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function that turns round each sequence's own steps; padding stays at the end.
+    """Returns a function that turns round each sequence's own steps; padding stays at the end.
 
     As `tf.reverse_sequence` does, but by copying whole rows, in half the time; it is its own
     gradient.
@@ -107,7 +107,7 @@ def _reversal(lengths: tf.Tensor, *, num_steps: tf.Tensor) -> Callable[[tf.Tenso
 
 
 def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """One direction as the formulas have it: the reference for the other algorithms.
+    """Computes one direction as the formulas have it: the reference for the other algorithms.
 
     Args:
       inputs: float32 [T, B, C].
@@ -144,7 +144,7 @@ class Steps(NamedTuple):
 def block_lstm(
     inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *, dtype: tf.DType = tf.float32
 ) -> tf.Tensor:
-    """What `step_by_step_lstm` computes, but for rounding, several times as fast.
+    """Computes what `step_by_step_lstm` computes, but for rounding, several times as fast.
 
     TensorFlow's BlockLSTM computes the outputs. Its own gradient adds up the kernel's gradient
     step by step, which takes most of the time; ours carries only the state's gradient from step
@@ -329,7 +329,7 @@ def _cudnn_lstm(
     *,
     training: bool,
 ) -> tf.Tensor:
-    """Both directions by cuDNN, which takes the lengths: padding reaches neither."""
+    """Computes both directions by cuDNN, which takes the lengths: padding reaches neither."""
     num_nodes = forward[1].shape[0] // 4
     state = tf.zeros([2, tf.shape(inputs)[1], num_nodes])  # [directions, B, N]
     return tf.raw_ops.CudnnRNNV3(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """How many classes stand before the true one among the guesses, int64 [B]; 0 is right.
+    """Returns how many classes stand before the true one among the guesses, int64 [B]; 0 is right.
 
     Of equally likely classes the first of the class list stands first, as with `tf.argmax` and
     `tf.math.top_k`. Where a logit is not a number, nothing is right: all classes stand before it.
@@ -64,7 +64,7 @@ def drawing_measures(
 def eval_metrics(
     measures: dict[str, tf.Tensor], labels: tf.Tensor, *, num_classes: int
 ) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
-    """Metrics over a whole evaluation, for Estimator: each with its update operation.
+    """Returns metrics over a whole evaluation, for Estimator: each with its update operation.
 
     Args:
       measures: of `drawing_measures`.
@@ -95,7 +95,7 @@ def eval_metrics(
 
 
 def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
-    """The sum of whole numbers over an evaluation, int64 of the value's shape, as a metric."""
+    """Sums whole numbers over an evaluation, int64 of the value's shape, as a metric."""
     total = tf.compat.v1.get_variable(
         name,
         value.shape,

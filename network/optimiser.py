@@ -13,7 +13,8 @@ NOT_FINITE = "the gradients are not finite"
 def cosine_learning_rate(
     global_step: tf.Tensor, *, highest: float, warmup_steps: int, decay_steps: int
 ) -> tf.Tensor:
-    """The learning rate of a step, float32 []: a linear rise, then half a cosine wave down to zero.
+    """Returns the learning rate of a step, float32 []: a linear rise, then half a cosine wave down
+    to zero.
 
     Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017, without
     the restarts.
@@ -39,7 +40,7 @@ def train_op(
     gradient_clipping_norm: float,
     half_precision: tf.DType | None,
 ) -> tf.Operation:
-    """One step of Adam on gradients clipped by their global norm, and its summaries.
+    """Makes one step of Adam on gradients clipped by their global norm, and its summaries.
 
     Args:
       loss: float32 [].

@@ -28,5 +28,5 @@ class Outcome(NamedTuple):
 
 
 def published() -> Outcome:
-    """The outcome in the current graph; of several replicas, the first one's."""
+    """Returns the outcome in the current graph; of several replicas, the first one's."""
     return Outcome(*(tf.compat.v1.get_collection(f"outcome/{name}")[0] for name in Outcome._fields))

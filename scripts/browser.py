@@ -13,7 +13,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def find() -> tuple[str, str] | None:
-    """The paths of a browser and of its driver; None where one of them is missing."""
+    """Finds the paths of a browser and of its driver; None where one of them is missing."""
     browsers = filter(None, map(shutil.which, NAMES))
     driver = shutil.which("chromedriver")
     path = next(browsers, None)

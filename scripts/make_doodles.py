@@ -31,7 +31,7 @@ Doodle = Callable[[np.random.Generator], "list[np.ndarray]"]
 
 
 def line(*points: tuple[float, float]) -> np.ndarray:
-    """A polyline, float64 [points, 2]."""
+    """Draws a polyline, float64 [points, 2]."""
     corners = np.array(points, float)
     reach = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     at = np.linspace(0, reach[-1], max(2, int(reach[-1] * DENSITY)))
@@ -41,7 +41,7 @@ def line(*points: tuple[float, float]) -> np.ndarray:
 def arc(
     x: float, y: float, radius_x: float, radius_y: float, start: float = 0.0, end: float = 360.0
 ) -> np.ndarray:
-    """Part of an ellipse, angles in degrees, clockwise from the right."""
+    """Draws part of an ellipse, angles in degrees, clockwise from the right."""
     length = np.radians(abs(end - start)) * max(radius_x, radius_y)
     angle = np.radians(np.linspace(start, end, max(3, int(length * DENSITY))))
     return np.stack([x + radius_x * np.cos(angle), y + radius_y * np.sin(angle)], axis=1)
@@ -153,7 +153,7 @@ def by_hand(strokes: list[np.ndarray], rng: np.random.Generator) -> list[np.ndar
 
 
 def make_line(word: str, number: int, rng: np.random.Generator) -> str:
-    """One line of ndjson, with the data set's fields."""
+    """Makes one line of ndjson, with the data set's fields."""
     strokes = by_hand(DOODLES[word](rng), rng)
     document = {
         "word": word,

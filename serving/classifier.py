@@ -70,7 +70,8 @@ class Classifier:
                 ) from None
 
     def classify(self, strokes: Sequence[ink.Stroke]) -> list[Guess]:
-        """The five likeliest words for a drawing, or all if there are fewer, likeliest first.
+        """Returns the five likeliest words for a drawing, or all if there are fewer, likeliest
+        first.
 
         Raises:
           ValueError: the strokes are not a usable drawing; the message is the reason.
@@ -78,7 +79,7 @@ class Classifier:
         return self.classify_points([prepare(strokes)])[0]
 
     def classify_points(self, drawings: Sequence[np.ndarray]) -> list[list[Guess]]:
-        """The guesses for many drawings at once, each as `prepare` returns it."""
+        """Guesses many drawings at once, each as `prepare` returns it."""
         order = sorted(range(len(drawings)), key=lambda i: len(drawings[i]))
         guesses: list[list[Guess]] = [[] for _ in drawings]
         for start in range(0, len(order), BATCH_SIZE):
@@ -97,7 +98,7 @@ class Classifier:
 
 
 def prepare(strokes: Sequence[ink.Stroke]) -> np.ndarray:
-    """A drawing's points as the model takes them, simplified if they are not.
+    """Prepares a drawing's points as the model takes them, simplified if they are not.
 
     Returns:
       float32 [points, 3], x, y and pen-up.
@@ -117,7 +118,8 @@ def prepare(strokes: Sequence[ink.Stroke]) -> np.ndarray:
 
 
 def find_export(path: str) -> str:
-    """The newest export in a folder: itself, or a version below it, or below a model's folder.
+    """Finds the newest export in a folder: itself, or a version below it, or below a model's
+    folder.
 
     Raises:
       ValueError: there is none; the message says what was looked for.

@@ -72,7 +72,7 @@ def write(path: str, *, checkpoint: str, params: model.HParams, classes: Sequenc
 def page(
     variables: Mapping[str, np.ndarray], *, params: model.HParams, classes: Sequence[str]
 ) -> str:
-    """The page's text; `variables` are the network's float32 weights by name."""
+    """Returns the page's text; `variables` are the network's float32 weights by name."""
     variables = {name: value for name, value in variables.items() if name != "global_step"}
     description = {
         "params": dataclasses.asdict(params),
@@ -95,7 +95,7 @@ def page(
 
 
 def join_modules(names: Sequence[str] = MODULES) -> str:
-    """The page's program: each module as a function that returns what it exports."""
+    """Returns the page's program: each module as a function that returns what it exports."""
     program = '"use strict";\n'
     for name in names:
         text = (SOURCES / f"{name}.js").read_text()
@@ -106,7 +106,7 @@ def join_modules(names: Sequence[str] = MODULES) -> str:
 
 
 def pack_weights(variables: Sequence[np.ndarray]) -> bytes:
-    """The variables' values as the page unpacks them, see the module's docstring."""
+    """Returns the variables' values as the page unpacks them, see the module's docstring."""
     floats, integers = [], []
     for values in variables:
         if values.ndim == 1:

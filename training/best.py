@@ -30,7 +30,7 @@ Evaluation = dict[str, Any]
 
 
 def read_evaluations(model_dir: str) -> list[Evaluation]:
-    """The metrics of all evaluations, each step's last ones, in the order of the steps.
+    """Reads the metrics of all evaluations, each step's last ones, in the order of the steps.
 
     Raises:
       ValueError: a file of them is damaged.
@@ -64,8 +64,8 @@ def _read(path: str) -> list[Evaluation]:
 
 
 def quality(evaluation: Mapping[str, Any]) -> tuple[float, float, int]:
-    """The better of two evaluations has the larger one: more accurate, or as accurate with less
-    loss, or as good and earlier. What is not a number is worse than all."""
+    """Rates an evaluation; the better of two has the larger value: more accurate, or as accurate
+    with less loss, or as good and earlier. What is not a number is worse than all."""
     accuracy, loss = evaluation["accuracy"], evaluation["loss"]
     if not (math.isfinite(accuracy) and math.isfinite(loss)):
         accuracy, loss = -math.inf, math.inf
@@ -121,7 +121,7 @@ def _remove_worse(folder: str, recorded: list[Evaluation]) -> None:
 
 
 def best_checkpoint(model_dir: str) -> str | None:
-    """The copy of the checkpoint that did best in the evaluations; None before the first."""
+    """Finds the copy of the checkpoint that did best in evaluations; None before the first."""
     copies = checkpoints.by_step(os.path.join(model_dir, BEST_FOLDER))
     qualities = {e["global_step"]: quality(e) for e in read_evaluations(model_dir)}
     recorded = [step for step in copies if step in qualities]

@@ -29,7 +29,7 @@ _OF_WORKER = re.compile(r"tmp_worker_\d+")
 
 
 def by_step(folder: str) -> dict[int, str]:
-    """The checkpoints whose files lie in a folder, in the order of their steps."""
+    """Returns the checkpoints whose files lie in a folder, in the order of their steps."""
     found = {}
     for name in files.list_folder(folder):
         if match := _INDEX.fullmatch(name):
@@ -38,7 +38,7 @@ def by_step(folder: str) -> dict[int, str]:
 
 
 def step_in_name(checkpoint: str) -> int:
-    """The global step of a checkpoint, read off its name."""
+    """Returns the global step of a checkpoint, read off its name."""
     match = _NAME.fullmatch(os.path.basename(checkpoint))
     assert match, f"{checkpoint} is not a checkpoint of train_model.py"
     return int(match[1])
@@ -49,7 +49,7 @@ def global_step(checkpoint: str) -> int:
 
 
 def problem(checkpoint: str) -> str | None:
-    """Why a checkpoint is of no use; None if it is. Reads all of it, comparing checksums."""
+    """Says why a checkpoint is of no use; None if it is. Reads all of it, comparing checksums."""
     try:
         reader = tf.train.load_checkpoint(checkpoint)
         for name in reader.get_variable_to_shape_map():
@@ -95,7 +95,7 @@ def repair(model_dir: str) -> str | None:
 
 
 def _listed(folder: str) -> list[str]:
-    """What the state file lists, the last one last; nothing where it is missing or damaged."""
+    """Reads what the state file lists, the last one last; nothing where it is damaged."""
     try:
         state = tf.train.get_checkpoint_state(folder)
     except ValueError:  # bytes that are no text are one too
@@ -148,7 +148,7 @@ def remove(checkpoint: str) -> None:
 
 
 def left_overs(folder: str) -> list[str]:
-    """What interrupted saves and a cluster's workers have left in a folder, as paths."""
+    """Returns what interrupted saves and a cluster's workers have left in a folder, as paths."""
     return _matching(folder, _LEFT_OVER, _OF_WORKER)
 
 

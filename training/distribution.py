@@ -94,7 +94,7 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
 
 
 def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
-    """The cluster of TF_CONFIG, and the task's type and index.
+    """Returns the cluster of TF_CONFIG, and the task's type and index.
 
     Raises:
       ValueError: the text is something else.
@@ -130,7 +130,7 @@ def look_for_the_chief_often() -> None:
 
 
 def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
-    """The strategy that Estimator trains with; None where it needs none.
+    """Makes the strategy that Estimator trains with; None where it needs none.
 
     Raises:
       ValueError: the machine has not what the strategy needs.
@@ -185,7 +185,7 @@ def explained_errors(task: Task) -> Iterator[None]:
 
 
 def own_address() -> str:
-    """The host and port that TF_CONFIG gives this process."""
+    """Returns the host and port that TF_CONFIG gives this process."""
     cluster, kind, index = json_cluster(os.environ.get("TF_CONFIG", "{}"))
     return cluster[kind][index]
 

@@ -56,7 +56,7 @@ class ProgressHook(tf.estimator.SessionRunHook):
         return tf.estimator.SessionRunArgs([self._loss, self._global_step])
 
     def end_step(self) -> None:
-        """The step's own work is done: what comes now is not counted."""
+        """Takes note that the step's own work is done: what comes now is not counted."""
         self._ended = time.monotonic()
 
     def after_run(self, run_context, run_values) -> None:

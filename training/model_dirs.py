@@ -90,7 +90,7 @@ def write_description(folder: str, *, params: model.HParams, classes: Sequence[s
 
 
 def read_hparams(folder: str) -> model.HParams:
-    """The hyper-parameters of a folder of checkpoints.
+    """Reads the hyper-parameters of a folder of checkpoints.
 
     Raises:
       ValueError: they are not there, or not this program's.
@@ -108,7 +108,7 @@ def read_hparams(folder: str) -> model.HParams:
 
 
 def find_model(path: str, *, checkpoint: str = "") -> Model:
-    """What a trained model is, and its checkpoint.
+    """Finds what a trained model is, and its checkpoint.
 
     Args:
       path: folder of checkpoints, or an export's.
@@ -160,7 +160,7 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, st
 
 
 def export_checkpoint(path: str) -> str | None:
-    """The checkpoint in an export; None if the path is none."""
+    """Returns the checkpoint in an export; None if the path is none."""
     checkpoint = os.path.join(path, EXPORT_CHECKPOINT)
     return checkpoint if tf.io.gfile.exists(f"{checkpoint}.index") else None
 
@@ -176,7 +176,7 @@ def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None
 
 
 def _shapes_difference(checkpoint: str, params: model.HParams) -> str | None:
-    """How a checkpoint's variables differ from a network's; None if they do not."""
+    """Says how a checkpoint's variables differ from a network's; None if they do not."""
     shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     for name, shape in model.variable_shapes(params).items():
         if shapes.get(name) != shape:

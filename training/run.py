@@ -143,13 +143,13 @@ def train(run: Run) -> Mapping[str, Any] | None:
 
 
 def last_step(model_dir: str) -> int:
-    """The step of the last checkpoint; 0 before there is one."""
+    """Returns the step of the last checkpoint; 0 before there is one."""
     checkpoint = tf.train.latest_checkpoint(model_dir)
     return checkpoints.global_step(checkpoint) if checkpoint else 0
 
 
 def find_first_weights(run: Run, *, scratch: str) -> tf.estimator.WarmStartSettings | None:
-    """What a run without a checkpoint is to start from; `scratch` must stay while it trains."""
+    """Finds what a new run is to start from; `scratch` must stay while it trains."""
     if not run.warm_start_from or tf.train.latest_checkpoint(run.model_dir):
         return None
     return warm_start.settings(
@@ -222,7 +222,7 @@ def describe(run: Run, *, eval_folder: str) -> None:
 def make_specs(
     run: Run, *, progress: hooks.ProgressHook, first_step: int
 ) -> tuple[tf.estimator.TrainSpec, tf.estimator.EvalSpec]:
-    """What Estimator trains and evaluates with."""
+    """Makes what Estimator trains and evaluates with."""
     alone = run.task.num_workers == 1
     collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
     after_evaluation = hooks.AfterEvaluation(

@@ -28,7 +28,7 @@ PROJECTOR_FOLDER = "projector"
 
 
 def writer(folder: str) -> tf.compat.v1.summary.FileWriter:
-    """The writer of that folder's summaries that Estimator uses too: one file for all of them."""
+    """Returns the writer of a folder's summaries that Estimator uses too: one file for all."""
     return tf.compat.v1.summary.FileWriterCache.get(folder)
 
 
@@ -103,7 +103,7 @@ def write_outcomes(
     step: int,
     first: bool,
 ) -> None:
-    """The pictures and the projector of an evaluation.
+    """Writes the pictures and the projector of an evaluation.
 
     Args:
       folder: that of the evaluations' summaries.
@@ -134,7 +134,7 @@ def write_outcomes(
 def _write_projector(
     folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], first: bool
 ) -> None:
-    """The embeddings, with words, guesses and drawings, in files as the projector reads them."""
+    """Writes embeddings, words, guesses and drawings into files as the projector reads them."""
     files = os.path.join(folder, PROJECTOR_FOLDER)
     tf.io.gfile.makedirs(files)
     count = min(len(seen.inks), len(seen.embeddings))
@@ -179,7 +179,7 @@ def write_description(
     classes: Sequence[str],
     eval_folder: str,
 ) -> None:
-    """The run's settings for the HParams tab, its flags and class list for the text tab.
+    """Writes the run's settings for the HParams tab, its flags and class list for the text tab.
 
     Args:
       folder: that of the run's summaries.

@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
 
 def find_source(path: str) -> Source:
-    """The checkpoint that a path means, and its class list.
+    """Finds the checkpoint that a path means, and its class list.
 
     Args:
       path: a checkpoint, a folder of checkpoints, or an export's.
@@ -61,7 +61,7 @@ def find_source(path: str) -> Source:
 def settings(
     path: str, *, params: model.HParams, classes: Sequence[str], seed: int, scratch: str
 ) -> tf.estimator.WarmStartSettings:
-    """What Estimator is to start a network from.
+    """Returns what Estimator is to start a network from.
 
     All variables, but for the last layer's columns of classes that the source does not know. A
     source without a class list is taken to have this one, if it has as many classes.
@@ -96,7 +96,7 @@ def settings(
 
 
 def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[str]:
-    """Which variables a checkpoint gives a network.
+    """Finds which variables a checkpoint gives a network.
 
     Returns:
       The names of the network's variables that the checkpoint has in the same shape: all of
