@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Where a browser is called so, or stands there.
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 
 
 def find() -> tuple[str, str] | None:

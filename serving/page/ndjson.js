@@ -4,6 +4,11 @@ import { checkStrokes, DrawingError } from "./points.js";
 
 const MAX_DRAWINGS = 10000;
 
+// Read at once, which takes a few milliseconds to parse; and the longest line that is read whole:
+// what is longer is no drawing, and malformed when it is cut.
+const PART_BYTES = 1 << 18;
+const MAX_LINE_BYTES = 1 << 23;
+
 /** A drawing as a line. */
 export function formatLine({ word, strokes, timestamp, recognized, keyId }) {
   const line = { word, timestamp, recognized, key_id: keyId, drawing: strokes };
@@ -72,21 +77,23 @@ export async function readDrawings(file) {
     }
   };
   const decoder = new TextDecoder();
-  let rest = "";
-  const CHUNK_BYTES = 1 << 18; // parsed in a few milliseconds
-  for (let start = 0; start < file.size; start += CHUNK_BYTES) {
-    const bytes = await file.slice(start, start + CHUNK_BYTES).arrayBuffer();
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop();
-    for (const line of lines) {
-      take(line);
+  let pieces = []; // of a line that goes on in the next part of the file
+  for (let start = 0; start < file.size; start += PART_BYTES) {
+    const bytes = await file.slice(start, start + PART_BYTES).arrayBuffer();
+    const [first, ...others] = decoder.decode(bytes, { stream: true }).split("\n");
+    if (pieces.length * PART_BYTES < MAX_LINE_BYTES) {
+      pieces.push(first);
+    }
+    for (const next of others) {
+      take(pieces.join(""));
+      pieces = [next];
       if (drawings.length >= MAX_DRAWINGS) {
         return { drawings, skipped, cut: true };
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  take(rest + decoder.decode());
+  take(pieces.join("") + decoder.decode());
   return { drawings, skipped, cut: false };
 }
 

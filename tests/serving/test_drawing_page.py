@@ -471,6 +471,12 @@ def test_files_are_opened_with_the_reasons_of_what_is_skipped(wide, tmp_path):
     until(lambda: len(wide.find_elements(By.CSS_SELECTOR, "#teach-list canvas")) == 2)
     press(wide, "Delete drawing 2 of <b>cow</b>")
     until(lambda: "<b>cow</b> 1" in text_of(wide, "teach-list"))
+    long = tmp_path / "long.ndjson"
+    strokes = [[list(range(50_000)), [x % 7 for x in range(50_000)]]]
+    no_end = b'{"word": "endless", "drawing": [[[' + b"1," * 10_000_000
+    long.write_bytes(ndjson_line("long", strokes) + no_end)
+    find(wide, "teach-files").send_keys(str(long))
+    until(lambda: "long.ndjson: 1 drawings; lines skipped: malf" in text_of(wide, "message"))
     many = tmp_path / "many.ndjson"
     many.write_bytes(ndjson_line("many", [[[0, 9], [0, 9]]]) * 10_001)
     find(wide, "teach-files").send_keys(str(many))

@@ -2,12 +2,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -223,6 +225,31 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
     assert re.search(r"\[evaluator 0\] evaluation at step 120: .* 18 drawings", said)
     assert tf.train.load_variable(str(tmp_path / "m"), "global_step") == 120
     assert list((tmp_path / "m/export/drawing_classifier").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which processes there are")
+def test_no_process_outlives_a_local_cluster_that_is_killed(data, tmp_path):
+    pids = tmp_path / "pids"
+    program, *flags = train_model_args(data, model_dir=tmp_path / "m")
+    process = start_program("scripts/local_cluster", "--ps=1", f"--pids={pids}", "--", *flags)
+    while not pids.exists() and process.poll() is None:
+        pass
+    numbers = json.loads(pids.read_text())
+    assert set(numbers) == {"chief 0", "worker 0", "ps 0", "evaluator 0"}
+    assert all(map(is_running, numbers.values()))
+    process.kill()
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 20
+    while any(map(is_running, numbers.values())):
+        assert time.monotonic() < deadline
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"  # it has ended, and nobody has asked how
 
 
 def test_an_evaluator_that_waits_for_a_checkpoint_ends_when_it_is_told_to(data, tmp_path):
