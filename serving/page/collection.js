@@ -2,6 +2,7 @@
 
 const DATABASE = "drawings";
 const STORE = "drawings";
+const REQUESTS_AT_ONCE = 200;
 
 /** The drawings that were kept, by word. */
 export class Collection {
@@ -48,28 +49,43 @@ export class Collection {
   async add(drawings) {
     let keys = drawings.map(() => this.numAdded++);
     if (this.database) {
-      const requests = await this.write((store) => drawings.map((drawing) => store.add(drawing)));
-      keys = requests.map((request) => request.result);
+      keys = await this.write(drawings, (store, drawing) => store.add(drawing));
     }
     keys.forEach((key, i) => this.drawings.set(key, drawings[i]));
   }
 
   async remove(keys) {
     if (this.database) {
-      await this.write((store) => keys.map((key) => store.delete(key)));
+      await this.write(keys, (store, key) => store.delete(key));
     }
     keys.forEach((key) => this.drawings.delete(key));
   }
 
-  /** Makes requests of the database; they are all done, or none is. */
-  async write(makeRequests) {
+  /** Makes a request of the database for each item, some at a time; all are done, or none is. */
+  async write(items, request) {
     const transaction = this.database.transaction(STORE, "readwrite");
-    const requests = makeRequests(transaction.objectStore(STORE));
-    await new Promise((resolve, reject) => {
+    const done = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = () => reject(transaction.error);
     });
-    return requests;
+    const store = transaction.objectStore(STORE);
+    const results = [];
+    try {
+      for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) {
+        const some = items.slice(start, start + REQUESTS_AT_ONCE);
+        results.push(...(await Promise.all(some.map((item) => finished(request(store, item))))));
+      }
+    } catch (error) {
+      done.catch(() => {}); // what follows is of the error's making
+      try {
+        transaction.abort();
+      } catch {
+        // It has ended by itself.
+      }
+      throw error;
+    }
+    await done;
+    return results;
   }
 }
 
