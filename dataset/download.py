@@ -5,10 +5,11 @@ Files appear under their final names when they are complete; one that was interr
 
 from __future__ import annotations
 
-import concurrent.futures
+import contextlib
 import dataclasses
 import http.client
 import os
+import queue
 import random
 import shutil
 import socket
@@ -241,20 +242,35 @@ def download_all(
         path = os.path.join(output_path, f"{category}.ndjson")
         download(Source(url, max_lines), path, on_bytes=on_bytes, sleep=stopped.wait)
 
+    def work() -> None:
+        while not waiting.empty() and not stopped.is_set():
+            with contextlib.suppress(queue.Empty):  # another was quicker
+                category = waiting.get_nowait()
+                try:
+                    fetch(category)
+                    ended.put((category, None))
+                except Exception as error:
+                    ended.put((category, error))
+
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[tuple[str, Exception | None]] = queue.SimpleQueue()
+    for category in categories:
+        waiting.put(category)
     failed: dict[str, str] = {}
     done = 0
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-        futures = {pool.submit(fetch, category): category for category in categories}
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                try:
-                    future.result()
-                except DownloadError as error:
-                    failed[futures[future]] = str(error)
-                done += 1
-                on_bytes(0)
-        except BaseException:  # Ctrl-C, or a full disk: the others stop at their next bytes
-            stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # Not those of an executor, which the program's end would wait for, as long as a server is
+    # silent.
+    for _ in range(min(PARALLEL_DOWNLOADS, len(categories))):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in categories:
+            category, error = ended.get()
+            if isinstance(error, DownloadError):
+                failed[category] = str(error)
+            elif error:
+                raise error
+            done += 1
+            on_bytes(0)
+    finally:
+        stopped.set()  # after Ctrl-C, or on a full disk, the others stop at their next bytes
     return failed

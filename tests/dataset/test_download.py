@@ -205,8 +205,7 @@ def test_ctrl_c_ends_at_once_and_keeps_what_came(server, tmp_path):
     while not (tmp_path / "cat.ndjson.part").exists() and process.poll() is None:
         pass
     os.kill(process.pid, signal.SIGINT)
-    server.release.set()
-    assert "Traceback" not in process.communicate(timeout=30)[0]
+    assert "Traceback" not in process.communicate(timeout=30)[0]  # while the server hangs
     assert process.returncode == 130
     assert os.listdir(tmp_path) == ["cat.ndjson.part"]
 
