@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from dataset import records, variation
+from dataset.variation import Features
 
 # Batches a pool: on real drawings 128 leave 2% of the arithmetic of batches of 8 to padding, 5% of
 # batches of 64 and 8% of batches of 256; with 32, which train no better, it was twice as much.
@@ -52,7 +53,6 @@ PREFETCH_BATCHES = 16
 # short and long ones.
 EVAL_SEED = 0
 
-Features = dict[str, tf.Tensor]
 Batch = tuple[Features, tf.Tensor]
 # Drawings sorted by length: ink [P, (rows), 3], ragged, class_index [P] and, with weights, weight.
 Pool = dict[str, "tf.Tensor | tf.RaggedTensor"]
@@ -157,11 +157,11 @@ def eval_input_fn(
 ) -> InputFn:
     """Makes one pass over every drawing, the last smaller batch included. See `training_input_fn`.
 
-    With a `stroke_share` below 1 a drawing is only its first strokes, as in `first_strokes`.
+    With a `stroke_share` below 1 a drawing is only its first strokes: `variation.first_strokes`.
     """
 
     def first(features: Features, class_index: tf.Tensor) -> Batch:
-        return first_strokes(features, stroke_share), class_index
+        return variation.first_strokes(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
         dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)))
@@ -173,32 +173,6 @@ def eval_input_fn(
         return dataset.prefetch(PREFETCH_BATCHES)
 
     return input_fn
-
-
-def first_strokes(features: Features, share: float) -> Features:
-    """Returns what a batch's drawings were when a share of their strokes was drawn.
-
-    A drawing of n strokes is left with the first ceil(share * n) of them, scaled to fill the
-    unit square: the ink of a drawing that ended there.
-
-    Args:
-      features: `ink` float32 [B, T, 3] and `lengths` int64 [B].
-      share: above 0, up to 1.
-    """
-    ink, lengths = features["ink"], features["lengths"]
-    own = tf.sequence_mask(lengths, tf.shape(ink)[1])  # [B, T]
-    pen_up = tf.cast(own & (ink[:, :, 2] > 0.5), tf.float32)
-    wanted = tf.maximum(tf.math.ceil(share * tf.reduce_sum(pen_up, axis=1)), 1.0)  # [B]
-    ended = tf.cumsum(pen_up, axis=1, exclusive=True)  # [B, T], strokes before the row's
-    kept = (own & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
-    at = tf.where(kept, tf.cumsum(ink[:, :, :2], axis=1), 0.0)  # [B, T, 2]
-    # The first point, from which the first row leads to the second, is the origin.
-    upper = tf.maximum(tf.reduce_max(at, axis=1, keepdims=True), 0.0)  # [B, 1, 2]
-    lower = tf.minimum(tf.reduce_min(at, axis=1, keepdims=True), 0.0)
-    extent = tf.where(upper > lower, upper - lower, tf.ones_like(upper))
-    ink = tf.where(kept, tf.concat([ink[:, :, :2] / extent, ink[:, :, 2:]], axis=2), 0.0)
-    lengths = tf.math.count_nonzero(kept, axis=[1, 2])
-    return {"ink": ink[:, : tf.reduce_max(lengths)], "lengths": lengths}
 
 
 def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:

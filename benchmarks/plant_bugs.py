@@ -175,7 +175,7 @@ BUGS = (
     ),
     Bug(
         "a beginning keeps the whole drawing's box",
-        "input_pipeline.py",
+        "dataset/variation.py",
         "ink[:, :, :2] / extent",
         "ink[:, :, :2]",
         PIPELINE,

@@ -48,10 +48,12 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
       The features with ink of the changed drawings, scaled to their own unit square.
     """
     seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 8)))
-    points, own = _points(features)  # [B, T + 1, 3], [B, T + 1]
+    batch = tf.shape(features["ink"])[0]
     if beginnings > 0:
-        own = _cut_off(points, own, share=beginnings, seeds=(next(seeds), next(seeds)))
-    some = tf.random.stateless_uniform([tf.shape(points)[0]], next(seeds)) < DISTORTED  # [B]
+        shares = _random_shares(batch, beginnings, seeds=(next(seeds), next(seeds)))
+        features = first_strokes(features, shares)
+    points, own = _points(features)  # [B, T + 1, 3], [B, T + 1]
+    some = tf.random.stateless_uniform([batch], next(seeds)) < DISTORTED  # [B]
     if distortion > 0:
         own = _omit_strokes(points, own, some, share=distortion * OMITTED, seed=next(seeds))
     kept = tf.ragged.boolean_mask(points, own)
@@ -65,6 +67,32 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
     return {**features, "ink": tf.where(own[:, 1:], ink, 0.0), "lengths": lengths - 1}
 
 
+def first_strokes(features: Features, share: float | tf.Tensor) -> Features:
+    """Returns what a batch's drawings were when a share of their strokes was drawn.
+
+    A drawing of n strokes is left with the first ceil(share * n) of them, scaled to fill the
+    unit square: the ink of a drawing that ended there.
+
+    Args:
+      features: `ink` float32 [B, T, 3] and `lengths` int64 [B].
+      share: above 0, up to 1; one for all, or float32 [B].
+    """
+    ink, lengths = features["ink"], features["lengths"]
+    own = tf.sequence_mask(lengths, tf.shape(ink)[1])  # [B, T]
+    pen_up = tf.cast(own & (ink[:, :, 2] > 0.5), tf.float32)
+    wanted = tf.maximum(tf.math.ceil(share * tf.reduce_sum(pen_up, axis=1)), 1.0)  # [B]
+    ended = tf.cumsum(pen_up, axis=1, exclusive=True)  # [B, T], strokes before the row's
+    kept = (own & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
+    at = tf.where(kept, tf.cumsum(ink[:, :, :2], axis=1), 0.0)  # [B, T, 2]
+    # The first point, from which the first row leads to the second, is the origin.
+    upper = tf.maximum(tf.reduce_max(at, axis=1, keepdims=True), 0.0)  # [B, 1, 2]
+    lower = tf.minimum(tf.reduce_min(at, axis=1, keepdims=True), 0.0)
+    extent = tf.where(upper > lower, upper - lower, tf.ones_like(upper))
+    ink = tf.where(kept, tf.concat([ink[:, :, :2] / extent, ink[:, :, 2:]], axis=2), 0.0)
+    lengths = tf.math.count_nonzero(kept, axis=[1, 2])
+    return {**features, "ink": ink[:, : tf.reduce_max(lengths)], "lengths": lengths}
+
+
 def _points(features: Features) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the points, x, y and pen-up, from the origin on, and which are drawings' own."""
     steps = tf.pad(features["ink"], [[0, 0], [1, 0], [0, 0]])
@@ -72,33 +100,21 @@ def _points(features: Features) -> tuple[tf.Tensor, tf.Tensor]:
     return points, tf.sequence_mask(features["lengths"] + 1, tf.shape(points)[1])
 
 
-def _stroke_of(points: tf.Tensor) -> tf.Tensor:
-    """Returns the number of the stroke that each point is of, int32 [B, T + 1]."""
-    return tf.cumsum(tf.cast(points[:, :, 2] > 0.5, tf.int32), axis=1, exclusive=True)
-
-
-def _num_strokes(stroke: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
-    return 1 + tf.reduce_max(tf.where(own, stroke, 0), axis=1)
-
-
-def _cut_off(
-    points: tf.Tensor, own: tf.Tensor, *, share: float, seeds: tuple[tf.Tensor, tf.Tensor]
+def _random_shares(
+    batch: tf.Tensor, beginnings: float, *, seeds: tuple[tf.Tensor, tf.Tensor]
 ) -> tf.Tensor:
-    """Returns which points are left when a share of the drawings end early."""
-    stroke = _stroke_of(points)
-    shape = [tf.shape(points)[0]]
-    drawn = tf.random.stateless_uniform(shape, seeds[0], minval=SHORTEST_BEGINNING)
-    drawn = tf.where(tf.random.stateless_uniform(shape, seeds[1]) < share, drawn, 1.0)
-    wanted = tf.math.ceil(drawn * tf.cast(_num_strokes(stroke, own), tf.float32))
-    return own & (stroke < tf.cast(wanted, tf.int32)[:, tf.newaxis])
+    """Draws how much of each drawing is there, float32 [B]: 1 where it is no beginning."""
+    shares = tf.random.stateless_uniform([batch], seeds[0], minval=SHORTEST_BEGINNING)
+    chosen = tf.random.stateless_uniform([batch], seeds[1]) < beginnings
+    return tf.where(chosen, shares, 1.0)
 
 
 def _omit_strokes(
     points: tf.Tensor, own: tf.Tensor, some: tf.Tensor, *, share: float, seed: tf.Tensor
 ) -> tf.Tensor:
     """Returns which points are left when some drawings of many strokes lose a share of them."""
-    stroke = _stroke_of(points)
-    count = _num_strokes(stroke, own)
+    stroke = tf.cumsum(tf.cast(points[:, :, 2] > 0.5, tf.int32), axis=1, exclusive=True)  # number
+    count = 1 + tf.reduce_max(tf.where(own, stroke, 0), axis=1)  # [B]
     shape = [tf.shape(points)[0], tf.reduce_max(stroke) + 1]
     omitted = tf.random.stateless_uniform(shape, seed) < share
     omitted &= (some & (count >= FEWEST_STROKES))[:, tf.newaxis]

@@ -73,7 +73,6 @@ def page(
     variables: Mapping[str, np.ndarray], *, params: model.HParams, classes: Sequence[str]
 ) -> str:
     """Returns the page's text; `variables` are the network's float32 weights by name."""
-    variables = {name: value for name, value in variables.items() if name != "global_step"}
     description = {
         "params": dataclasses.asdict(params),
         "words": list(classes),

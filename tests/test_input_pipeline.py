@@ -6,7 +6,7 @@ import tensorflow as tf
 from helpers import decode, random_records, random_strokes, read_records, run_dataset, write_records
 
 import input_pipeline
-from dataset import class_list, records
+from dataset import class_list, records, variation
 from drawings import ink, ndjson
 
 
@@ -111,7 +111,7 @@ def test_first_strokes_are_the_ink_of_a_drawing_that_ends_there(share):
     lengths = np.array([len(drawing) for drawing in inks])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = {"ink": tf.constant(batch), "lengths": tf.constant(lengths)}
-        first = session.run(input_pipeline.first_strokes(features, share))
+        first = session.run(variation.first_strokes(features, share))
     expected = [ink.strokes_to_ink(s[: math.ceil(share * len(s))]) for s in drawings]
     assert first["lengths"].tolist() == [len(drawing) for drawing in expected]
     assert first["ink"].shape[1] == max(map(len, expected))
