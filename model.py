@@ -64,6 +64,7 @@ class HParams:
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
     mixed_precision: bool = False  # half-precision products: float16 on a GPU, else bfloat16
     accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
+    temperature: float = 1.0  # logits are divided by it for probabilities; found by evaluation
 
     def __post_init__(self):
         for name in ("num_conv", "conv_len"):
@@ -82,7 +83,13 @@ class HParams:
         self._check(
             self.cell_type in lstm.CELL_TYPES, "cell_type", f"one of {', '.join(lstm.CELL_TYPES)}"
         )
-        for name in ("dropout", "learning_rate", "gradient_clipping_norm", "accept_threshold"):
+        for name in (
+            "dropout",
+            "learning_rate",
+            "gradient_clipping_norm",
+            "accept_threshold",
+            "temperature",
+        ):
             value = getattr(self, name)
             self._check(abs(value) <= MAX_FLOAT32, name, "a number that float32 holds")
         self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
@@ -97,6 +104,7 @@ class HParams:
             self._check(self.decay_steps >= 1, "decay_steps", "the number of steps, with cosine")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
         self._check(0 <= self.accept_threshold < 1, "accept_threshold", "from 0 to below 1")
+        self._check(self.temperature > 0, "temperature", "above 0")
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -295,7 +303,7 @@ def model_fn(
     logits = classify(embedding, num_classes=params.num_classes)
     predictions = {
         "logits": logits,
-        "probabilities": tf.nn.softmax(logits),
+        "probabilities": tf.nn.softmax(logits / params.temperature),
         "predictions": tf.argmax(logits, axis=1),
         "embedding": embedding,
     }
@@ -315,7 +323,7 @@ def model_fn(
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
-        metrics = measures.eval_metrics(measured, labels, num_classes=params.num_classes)
+        metrics = measures.eval_metrics(measured, logits, labels)
         return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     # Of drawings that do not all count alike, the weighted mean.

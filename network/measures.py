@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# What logits are divided by to find the best temperature, 1/2 to 8; each is that many times the
+# one before.
+TEMPERATURE_RATIO = 2**0.25
+TEMPERATURES = tuple(TEMPERATURE_RATIO**power for power in range(-4, 13))
+
 
 def true_rank(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Returns how many classes stand before the true one among the guesses, int64 [B]; 0 is right.
@@ -62,21 +67,26 @@ def drawing_measures(
 
 
 def eval_metrics(
-    measures: dict[str, tf.Tensor], labels: tf.Tensor, *, num_classes: int
+    measures: dict[str, tf.Tensor], logits: tf.Tensor, labels: tf.Tensor
 ) -> dict[str, tuple[tf.Tensor, tf.Operation]]:
     """Returns metrics over a whole evaluation, for Estimator: each with its update operation.
 
     Args:
       measures: of `drawing_measures`.
+      logits: float32 [B, K].
       labels: int64 [B].
-      num_classes: K.
 
     Returns:
       The measures' means; `mean_class_accuracy`, the mean of the accuracies of the classes that
-      occur; and `drawings`, how many were evaluated.
+      occur; `temperature`, see `best_temperature`; and `drawings`, how many were evaluated.
     """
     mean = tf.compat.v1.metrics.mean
     metrics = {name: mean(values) for name, values in measures.items()}
+    num_classes = logits.shape[1]
+    loss, add_loss = tf.compat.v1.metrics.mean_tensor(
+        losses_by_temperature(logits, labels), weights=tf.size(labels)
+    )
+    metrics["temperature"] = best_temperature(loss), add_loss
     metrics["drawings"] = _total(tf.size(labels), name="drawings")
     correct = tf.cast(measures["accuracy"], tf.int64)
     right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")
@@ -92,6 +102,39 @@ def eval_metrics(
         tf.group(add_right, add_seen),
     )
     return metrics
+
+
+def losses_by_temperature(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Returns the mean cross entropy of logits divided by each of TEMPERATURES, float32 [S].
+
+    Args:
+      logits: float32 [B, K].
+      labels: int64 [B].
+    """
+    scaled = logits / tf.constant(TEMPERATURES, tf.float32)[:, tf.newaxis, tf.newaxis]  # [S, B, K]
+    labels = tf.tile(labels[tf.newaxis], [len(TEMPERATURES), 1])  # [S, B]
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scaled)
+    return tf.reduce_mean(losses, axis=1)
+
+
+def best_temperature(losses: tf.Tensor) -> tf.Tensor:
+    """Returns the temperature at which the loss is least, float32 [].
+
+    Dividing logits by it leaves the guesses as they are, and makes probabilities what they should
+    be: how often a guess is right. Guo et al., "On Calibration of Modern Neural Networks", 2017.
+
+    Args:
+      losses: at TEMPERATURES, float32 [S]. The result is where a parabola through the least and
+        its two neighbours has its bottom, by the temperatures' logarithms; an end, where that is
+        the least.
+    """
+    least = tf.argmin(losses)
+    inner = tf.clip_by_value(least, 1, len(TEMPERATURES) - 2)
+    before, middle, after = losses[inner - 1], losses[inner], losses[inner + 1]
+    # In units of the temperatures' distance; of an inner one it is at most half a unit.
+    offset = tf.math.divide_no_nan(before - after, 2 * (before + after - 2 * middle))
+    offset = tf.where(tf.equal(least, inner), offset, tf.cast(least - inner, tf.float32))
+    return tf.gather(tf.constant(TEMPERATURES, tf.float32), inner) * TEMPERATURE_RATIO**offset
 
 
 def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:

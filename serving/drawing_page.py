@@ -73,6 +73,8 @@ def page(
     variables: Mapping[str, np.ndarray], *, params: model.HParams, classes: Sequence[str]
 ) -> str:
     """Returns the page's text; `variables` are the network's float32 weights by name."""
+    logits = {name: variables[name] / params.temperature for name in ("dense/kernel", "dense/bias")}
+    variables = {**variables, **logits}
     description = {
         "params": dataclasses.asdict(params),
         "words": list(classes),

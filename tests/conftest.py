@@ -18,7 +18,7 @@ from helpers import Trained, train, write_data, write_ndjson
 import model
 from dataset import conversion
 from serving import exporting
-from training import best
+from training import model_dirs
 
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
@@ -51,9 +51,9 @@ def trained(tmp_path_factory) -> Trained:
         batch_size=8,
         save_checkpoints_steps=30,
     )
-    checkpoint = best.best_checkpoint(str(folder / "model"))
+    found = model_dirs.find_model(str(folder / "model"))
     export = exporting.export(
-        str(folder / "model"), checkpoint=checkpoint, params=params, classes=classes
+        str(folder / "model"), checkpoint=found.checkpoint, params=found.params, classes=classes
     )
     return Trained(
         model_dir=folder / "model",

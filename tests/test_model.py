@@ -67,6 +67,10 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
 def numpy_lstm(inputs, kernel, bias):
     """[T, C] -> [T, N], gates in the order i, c, f, o."""
     num_nodes = len(bias) // 4
@@ -357,11 +361,12 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
     predictions = list(estimator.predict(dataset_fn(features, labels, 3)))
     probabilities = np.array([p["probabilities"] for p in predictions])
     logits = np.array([p["logits"] for p in predictions])
-    np.testing.assert_allclose(
-        probabilities, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rtol=1e-5
-    )
+    np.testing.assert_allclose(probabilities, softmax(logits), rtol=1e-5)
+    temperatures = np.geomspace(0.5, 8, 2000)
+    losses = [-np.log(softmax(logits / t)[np.arange(7), labels]).mean() for t in temperatures]
     for batch_size in (1, 3, 7):
         result = estimator.evaluate(dataset_fn(features, labels, batch_size))
+        assert result["temperature"] == pytest.approx(temperatures[np.argmin(losses)], rel=0.01)
         assert result["drawings"] == 7
         assert result["loss"] == pytest.approx(
             -np.log(probabilities[np.arange(7), labels]).mean(), rel=1e-5

@@ -120,6 +120,16 @@ def _remove_worse(folder: str, recorded: list[Evaluation]) -> None:
         checkpoints.remove(copies[evaluation["global_step"]])
 
 
+def temperature(model_dir: str, checkpoint: str) -> float:
+    """Returns what evaluation found best to divide a checkpoint's logits by; 1 where it did not."""
+    for evaluation in read_evaluations(model_dir):
+        if os.path.basename(checkpoint) == f"model.ckpt-{evaluation['global_step']}":
+            found = evaluation.get("temperature")
+            if isinstance(found, float) and 0 < found < math.inf:
+                return found
+    return 1.0
+
+
 def best_checkpoint(model_dir: str) -> str | None:
     """Finds the copy of the checkpoint that did best in evaluations; None before the first."""
     copies = checkpoints.by_step(os.path.join(model_dir, BEST_FOLDER))

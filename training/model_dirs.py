@@ -45,7 +45,7 @@ class Model:
     """A trained network.
 
     Attributes:
-      params: its hyper-parameters.
+      params: its hyper-parameters, with the temperature that its evaluation found.
       classes: its class list.
       checkpoint: its weights.
     """
@@ -130,6 +130,9 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
         )
     if not (checkpoint or found):
         raise ValueError(f"{path}: no checkpoint there yet")
+    if folder == path:  # an export's hyper-parameters have it
+        temperature = best.temperature(path, checkpoint or found)
+        params = dataclasses.replace(params, temperature=temperature)
     return Model(params, classes, checkpoint or found)
 
 

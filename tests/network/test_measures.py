@@ -48,3 +48,26 @@ def test_equal_guesses_stand_in_the_order_of_the_classes():
 
 def test_guesses_that_are_no_numbers_are_wrong():
     assert measured([[np.nan] * 3] * 3, [0, 1, 2])["accuracy"].tolist() == [0, 0, 0]
+
+
+def temperature(logits, labels) -> float:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        losses = measures.losses_by_temperature(
+            tf.constant(logits, tf.float32), tf.constant(labels, tf.int64)
+        )
+        return float(session.run(measures.best_temperature(losses)))
+
+
+@pytest.mark.parametrize("sure", [0.7, 1.0, 1.9, 6.0])
+def test_the_temperature_makes_probabilities_what_they_say(sure):
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 2, size=(20000, 4))
+    # Gumbel noise draws the labels by the softmax of these logits; the network is surer than that.
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    assert temperature(sure * logits, labels) == pytest.approx(sure, rel=0.03)
+
+
+def test_the_temperature_stays_within_its_bounds():
+    always_right, always_wrong = [[9.0, 0.0]] * 3, [[0.0, 9.0]] * 3
+    assert temperature(always_right, [0, 0, 0]) == pytest.approx(0.5)
+    assert temperature(always_wrong, [0, 0, 0]) == pytest.approx(8)

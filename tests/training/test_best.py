@@ -111,3 +111,14 @@ def test_a_damaged_line_is_named_with_the_remedy(tmp_path, line):
     (tmp_path / "evaluations.ndjson").write_bytes(good + b"\n" + line + b"\n")
     with pytest.raises(ValueError, match=r"evaluations.ndjson, line 2: not an .* delete the line"):
         best.read_evaluations(str(tmp_path))
+
+
+def test_a_checkpoint_has_the_temperature_that_its_evaluation_found(tmp_path):
+    for step, found in ((100, np.float32(1.5)), (200, np.float32(np.nan)), (300, None)):
+        result = {"accuracy": np.float32(0.5), "loss": np.float32(1), "global_step": np.int64(step)}
+        if found is not None:  # as evaluations of earlier versions have none
+            result["temperature"] = found
+        best.add_evaluation(str(tmp_path), result, checkpoint=checkpoint_of(tmp_path, step))
+    names = ("model.ckpt-100", "best/model.ckpt-100", "model.ckpt-200", "model.ckpt-300", "other")
+    found = [best.temperature(str(tmp_path), str(tmp_path / name)) for name in names]
+    assert found == [1.5, 1.5, 1, 1, 1]
