@@ -3,6 +3,7 @@
 evaluations.ndjson            the metrics of each evaluation, a line each
 evaluations-evaluator.ndjson  those that the evaluator of a cluster made
 best/                         a copy of the best checkpoint
+evaluating                    the step whose evaluation has begun; none, once it is recorded
 
 Each file has one writer, and a copy is removed only when a better one is recorded: chief and
 evaluator of a cluster may decide at the same time, and whoever reads `best/` looks at the records.
@@ -25,6 +26,7 @@ from training import checkpoints
 EVALUATIONS_FILE = "evaluations.ndjson"
 EVALUATOR_FILE = "evaluations-evaluator.ndjson"
 BEST_FOLDER = "best"
+BEGUN_FILE = "evaluating"
 
 Evaluation = dict[str, Any]
 
@@ -72,6 +74,21 @@ def quality(evaluation: Mapping[str, Any]) -> tuple[float, float, int]:
     return accuracy, -loss, -evaluation["global_step"]
 
 
+def begin_evaluation(model_dir: str, step: int) -> None:
+    """Takes note of an evaluation, so that a run that ends before it is recorded leaves a trace."""
+    files.write_whole(os.path.join(model_dir, BEGUN_FILE), f"{step}\n")
+
+
+def cut_off_evaluation(model_dir: str) -> int | None:
+    """Returns the step whose evaluation was begun and never recorded; None if there is none."""
+    path = os.path.join(model_dir, BEGUN_FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        text = file.read().strip()
+    return int(text) if text.isdigit() else None
+
+
 def add_evaluation(
     model_dir: str, result: Mapping[str, Any], *, checkpoint: str, by_evaluator: bool = False
 ) -> int:
@@ -102,6 +119,8 @@ def add_evaluation(
     if is_best and step not in checkpoints.by_step(folder):
         checkpoints.copy(checkpoint, folder)
     files.write_whole(path, "".join(json.dumps(line) + "\n" for line in ours))
+    if cut_off_evaluation(model_dir) == step:
+        tf.io.gfile.remove(os.path.join(model_dir, BEGUN_FILE))
     recorded = read_evaluations(model_dir)
     _remove_worse(folder, recorded)
     best = max(recorded, key=quality)

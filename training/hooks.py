@@ -163,6 +163,17 @@ class EarlyStopHook(tf.estimator.SessionRunHook):
             run_context.request_stop()
 
 
+class BeginEvaluation(tf.estimator.SessionRunHook):
+    """Takes note that a run evaluates, for its next start if it is killed meanwhile."""
+
+    def __init__(self, model_dir: str):
+        self._model_dir = model_dir
+
+    def after_create_session(self, session, coord) -> None:
+        step = session.run(tf.compat.v1.train.get_global_step())
+        best.begin_evaluation(self._model_dir, int(step))
+
+
 class AfterEvaluation(tf.estimator.Exporter):
     """Prints, records and pictures each evaluation and keeps the best checkpoint.
 

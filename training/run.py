@@ -129,6 +129,9 @@ def train(run: Run) -> Mapping[str, Any] | None:
         if run.task.is_chief:
             model_dirs.prepare(run.model_dir, params=run.params, classes=run.classes)
         if first_step < run.steps:
+            if first_step and best.cut_off_evaluation(run.model_dir) == first_step:
+                print(f"The evaluation at step {first_step:,} was cut off: evaluating", flush=True)
+                evaluate_last(run)
             estimator = make_estimator(run, start_from=start_from)
             describe(run, eval_folder=os.path.basename(estimator.eval_dir()))
             specs = make_specs(run, progress=progress, first_step=first_step)
@@ -242,6 +245,9 @@ def make_specs(
         training_hooks.append(
             hooks.EarlyStopHook(after_evaluation, patience=run.early_stopping_evals)
         )
+    evaluation_hooks = [hooks.StopHook(run.stop, save_to=None), collector]
+    if alone and run.task.is_chief:  # in a cluster the evaluator begins again by itself
+        evaluation_hooks.append(hooks.BeginEvaluation(run.model_dir))
     train_spec = tf.estimator.TrainSpec(
         input_pipeline.training_input_fn(
             run.training_files,
@@ -262,7 +268,7 @@ def make_specs(
     eval_spec = tf.estimator.EvalSpec(
         eval_input_fn(run),
         steps=None,  # all of them
-        hooks=[hooks.StopHook(run.stop, save_to=None), collector],
+        hooks=evaluation_hooks,
         exporters=[after_evaluation],
         start_delay_secs=0,
         throttle_secs=run.eval_throttle_secs,

@@ -140,25 +140,30 @@ def test_a_run_that_is_told_to_stop_saves_the_step_it_is_in(data, tmp_path, monk
     assert global_step(tmp_path / "m") == 4
 
 
-def test_a_run_stopped_in_its_last_evaluation_makes_up_for_it(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stopped_at", [3, 6])
+def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypatch, stopped_at):
     export = hooks.AfterEvaluation.export
 
-    def stop_at_the_last(self, estimator, export_path, checkpoint_path, eval_result, **options):
-        if eval_result["global_step"] == 6:
+    def stop(self, estimator, export_path, checkpoint_path, eval_result, **options):
+        if eval_result["global_step"] == stopped_at:
             raise hooks.Stopped(15)
         export(self, estimator, export_path, checkpoint_path, eval_result, **options)
 
     params = dataclasses.replace(TINY, learning_rate=0.05)
     with monkeypatch.context() as patched, pytest.raises(hooks.Stopped):
-        patched.setattr(hooks.AfterEvaluation, "export", stop_at_the_last)
+        patched.setattr(hooks.AfterEvaluation, "export", stop)
         train(data, tmp_path / "m", params=params, save_checkpoints_steps=3)
-    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))] == [3]
-    # As if the first evaluation had been a poor one: what comes last is to be kept.
-    path = tmp_path / "m/evaluations.ndjson"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.0}) + "\n")
+    before = [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))]
+    assert before == [step for step in (3, 6) if step < stopped_at]
+    if before:  # as if the first evaluation had been a poor one: what comes last is to be kept
+        path = tmp_path / "m/evaluations.ndjson"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.0}) + "\n")
     train(data, tmp_path / "m", params=params)
-    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))] == [3, 6]
-    assert best.best_checkpoint(str(tmp_path / "m")).endswith("best/model.ckpt-6")
+    after = best.read_evaluations(str(tmp_path / "m"))
+    assert [e["global_step"] for e in after] == [3, 6]
+    expected = 6 if before else max(after, key=best.quality)["global_step"]
+    assert best.best_checkpoint(str(tmp_path / "m")).endswith(f"best/model.ckpt-{expected}")
+    assert best.cut_off_evaluation(str(tmp_path / "m")) is None
 
 
 def test_a_resumed_run_reads_other_batches(data, tmp_path, monkeypatch):
