@@ -2,7 +2,7 @@
 
 Shapes, with B batch, T longest ink of the batch, C channels, N nodes, K classes:
 
-    ink                                  [B, T, 3]
+    ink                                  [B, T, 3], with positions [B, T, 5]
     convolutions                         [B, T, C]
     bidirectional LSTM layers            [T, B, 2N]
     sum over the true time steps         [B, 2N]
@@ -56,6 +56,7 @@ class HParams:
     conv_len: tuple[int, ...] = (5, 5, 3)  # and their lengths, in points of the ink
     cell_type: str = "auto"  # an lstm.CELL_TYPES: how it is computed, never what
     batch_norm: bool = False  # before each convolution
+    positions: bool = False  # whether the network also sees where points are, see `add_positions`
     dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
     learning_rate: float = 1e-4  # of Adam; the highest, where a schedule changes it
     learning_rate_schedule: str = "constant"  # or cosine: linear warm-up, then down to zero
@@ -127,11 +128,31 @@ def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:
     return tf.sequence_mask(lengths, max_length, dtype=tf.float32)[:, :, tf.newaxis]
 
 
+def add_positions(ink: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Adds to each row of ink where it leads: a point of the unit square that the drawing fills.
+
+    What the deltas say as well, but only to who adds them all up. Liu and others, "An intriguing
+    failing of convolutional neural networks and the CoordConv solution", 2018, of pictures.
+
+    Args:
+      ink: float32 [B, T, 3].
+      mask: float32 [B, T, 1].
+
+    Returns:
+      float32 [B, T, 5]: x, y and pen-up of the ink, then the point's x and y from the square's
+      middle, -0.5 to 0.5.
+    """
+    at = tf.cumsum(ink[:, :, :2] * mask, axis=1)
+    # The first row leads from the origin, which is the first point, to the second.
+    lower = tf.minimum(tf.reduce_min(at, axis=1, keepdims=True), 0.0)  # [B, 1, 2]
+    return tf.concat([ink, at - lower - 0.5], axis=2)
+
+
 def conv_layers(ink: tf.Tensor, mask: tf.Tensor, *, params: HParams, training: bool) -> tf.Tensor:
     """Convolutions over time, without activation.
 
     Args:
-      ink: float32 [B, T, 3].
+      ink: float32 [B, T, 3], or [B, T, 5] with positions.
       mask: float32 [B, T, 1].
       params: hyper-parameters.
       training: whether to drop out and to take the batch's statistics.
@@ -264,6 +285,8 @@ def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool
     # The scopes are what TensorBoard's graph folds into boxes.
     with tf.name_scope("convolutions"):
         mask = length_mask(lengths, tf.shape(ink)[1])  # [B, T, 1]
+        if params.positions:
+            ink = add_positions(ink, mask)
         channels = conv_layers(ink, mask, params=params, training=training)  # [B, T, C]
         time_major = tf.transpose(channels, [1, 0, 2])  # [T, B, C]
     with tf.name_scope("lstm_layers"):

@@ -63,6 +63,11 @@ _CELL_TYPE = flags.DEFINE_enum(
 _BATCH_NORM = flags.DEFINE_boolean(
     "batch_norm", _HPARAMS["batch_norm"], "Whether to normalise batches before convolutions."
 )
+_POSITIONS = flags.DEFINE_boolean(
+    "positions",
+    _HPARAMS["positions"],
+    "Whether the network also sees where points are, besides the way from one to the next.",
+)
 _LEARNING_RATE = flags.DEFINE_float(
     "learning_rate",
     _HPARAMS["learning_rate"],

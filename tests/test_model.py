@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import model
+from drawings import ink
 from network import hardware, optimiser
 
 tf1 = tf.compat.v1
@@ -87,6 +88,9 @@ def numpy_lstm(inputs, kernel, bias):
 def numpy_logits(ink, variables, params) -> np.ndarray:
     """The whole network for one drawing without padding, float64 [T, 3] -> [K]."""
     x = ink.astype(np.float64)
+    if params.positions:
+        points = np.concatenate([np.zeros((1, 2)), x[:, :2].cumsum(axis=0)])
+        x = np.concatenate([x, (points - points.min(axis=0))[1:] - 0.5], axis=1)
     for i in range(len(params.num_conv)):
         if params.batch_norm:
             scope = f"batch_normalization_{i}" if i else "batch_normalization"
@@ -113,10 +117,19 @@ def numpy_logits(ink, variables, params) -> np.ndarray:
     return x.sum(axis=0) @ variables["dense/kernel"] + variables["dense/bias"]
 
 
-@pytest.mark.parametrize("cell_type", ["lstm", "block_lstm"])
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_network_is_what_numpy_computes_for_each_drawing(cell_type, batch_norm):
-    params = dataclasses.replace(TINY, cell_type=cell_type, batch_norm=batch_norm, conv_len=(5, 2))
+CHANGES = [
+    {},
+    {"cell_type": "lstm"},
+    {"batch_norm": True},
+    {"batch_norm": True, "cell_type": "lstm"},
+    {"positions": True},
+    {"positions": True, "batch_norm": True},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_network_is_what_numpy_computes_for_each_drawing(changes):
+    params = dataclasses.replace(TINY, conv_len=(5, 2), **changes)
     features = ragged_features(np.random.default_rng(0), [7, 1, 12, 3])
     variables = {}
     logits = predict(features, params, variables=variables)
@@ -124,6 +137,20 @@ def test_network_is_what_numpy_computes_for_each_drawing(cell_type, batch_norm):
         np.testing.assert_allclose(
             result, numpy_logits(drawing[:length], variables, params), rtol=1e-4, atol=1e-5
         )
+
+
+def test_positions_are_those_of_the_points_in_the_unit_square():
+    # A house, drawn from its lower left corner; y grows downwards.
+    strokes = [[[50, 50, 150, 150], [200, 80, 80, 200]], [[50, 100, 150], [80, 0, 80]]]
+    rows = ink.strokes_to_ink(strokes)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        padded = np.concatenate([rows, np.full((2, 3), 9, np.float32)])[np.newaxis]
+        mask = model.length_mask(tf.constant([len(rows)]), tf.constant(len(rows) + 2))
+        found = session.run(model.add_positions(tf.constant(padded), mask))[0, : len(rows)]
+    np.testing.assert_array_equal(found[:, :3], rows)
+    x = [0, 1, 1, 0, 0.5, 1]  # of the second point to the last
+    y = [0.4, 0.4, 1, 0.4, 0, 0.4]
+    np.testing.assert_allclose(found[:, 3:] + 0.5, np.transpose([x, y]), atol=1e-6)
 
 
 def test_variables_have_the_tutorials_names_and_shapes():
@@ -146,10 +173,9 @@ def test_variables_have_the_tutorials_names_and_shapes():
     assert shapes == expected
 
 
-@pytest.mark.parametrize("cell_type", ["lstm", "block_lstm"])
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_padding_does_not_change_logits(cell_type, batch_norm):
-    params = dataclasses.replace(TINY, cell_type=cell_type, batch_norm=batch_norm)
+@pytest.mark.parametrize("changes", CHANGES)
+def test_padding_does_not_change_logits(changes):
+    params = dataclasses.replace(TINY, **changes)
     features = ragged_features(np.random.default_rng(1), [4, 9, 1, 20, 20])
     together = predict(features, params)
     for i, length in enumerate(features["lengths"]):

@@ -117,8 +117,8 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
         if name not in LAST_LAYER or there is None or there[:-1] != here[:-1]:
             raise ValueError(
                 f"{flag}: its {name} has shape {there}, this network's {here}; "
-                "--num_layers, --num_nodes, --num_conv, --conv_len and --batch_norm must be "
-                "those of the checkpoint"
+                "--num_layers, --num_nodes, --num_conv, --conv_len, --positions and --batch_norm "
+                "must be those of the checkpoint"
             )
     return [name for name in ours if name not in differing]
 

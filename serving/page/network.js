@@ -53,7 +53,9 @@ export class Network {
       bias: weights[`conv1d_${i}/bias`],
       norm: params.batch_norm ? batchNorm(weights, i) : null,
     }));
-    let inputs = params.num_conv.length ? params.num_conv[params.num_conv.length - 1] : 3;
+    this.positions = params.positions;
+    const channels = this.positions ? 5 : 3;
+    let inputs = params.num_conv.length ? params.num_conv[params.num_conv.length - 1] : channels;
     this.layers = [];
     for (let layer = 0; layer < params.num_layers; layer++) {
       const scope = `rnn_classification/cell_${layer}/bidirectional_rnn`;
@@ -78,7 +80,7 @@ export class Network {
    */
   probabilities(ink) {
     const steps = ink.length / 3;
-    let values = ink;
+    let values = this.positions ? addPositions(ink, steps) : ink;
     for (const convolution of this.convolutions) {
       values = convolve(values, steps, convolution);
     }
@@ -96,6 +98,28 @@ export class Network {
     addProducts(this.dense.kernel, embedding, 1, embedding.length, logits, logits.length);
     return logits;
   }
+}
+
+/** Ink with the position of each row's point, from the middle of the drawing's square: [steps, 5]. */
+function addPositions(ink, steps) {
+  const rows = new Float32Array(5 * steps);
+  for (let axis = 0; axis < 2; axis++) {
+    let at = 0;
+    let lower = 0; // the first row leads from the origin to the second point
+    for (let step = 0; step < steps; step++) {
+      rows[5 * step + axis] = ink[3 * step + axis];
+      at += ink[3 * step + axis];
+      rows[5 * step + 3 + axis] = at;
+      lower = Math.min(lower, at);
+    }
+    for (let step = 0; step < steps; step++) {
+      rows[5 * step + 3 + axis] -= lower + 0.5;
+    }
+  }
+  for (let step = 0; step < steps; step++) {
+    rows[5 * step + 2] = ink[3 * step + 2];
+  }
+  return rows;
 }
 
 /** [columns, rows] of [rows, columns]. */

@@ -193,7 +193,8 @@ def test_weights_are_packed_within_half_a_step():
         {"batch_norm": True, "num_conv": (5, 6, 3), "conv_len": (4, 1, 3), "num_layers": 2},
         {"num_conv": (), "conv_len": (), "num_nodes": 7, "num_classes": 9},
         {"num_classes": 1},
-        {"temperature": 2.5},
+        {"temperature": 2.5, "positions": True},
+        {"num_conv": (), "conv_len": (), "positions": True},
     ],
 )
 def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
