@@ -53,6 +53,9 @@ PREFETCH_BATCHES = 16
 # short and long ones.
 EVAL_SEED = 0
 
+# None of the functions here decides by a tensor's value, and looking for that takes a start's time.
+as_it_is = tf.autograph.experimental.do_not_convert
+
 Batch = tuple[Features, tf.Tensor]
 # Drawings sorted by length: ink [P, (rows), 3], ragged, class_index [P] and, with weights, weight.
 Pool = dict[str, "tf.Tensor | tf.RaggedTensor"]
@@ -120,6 +123,7 @@ def training_input_fn(
       A function without arguments that makes the dataset, as Estimator wants it.
     """
 
+    @as_it_is
     def changed(number: tf.Tensor, batch: Batch) -> Batch:
         features, class_index = batch
         varied = variation.vary(
@@ -160,6 +164,7 @@ def eval_input_fn(
     With a `stroke_share` below 1 a drawing is only its first strokes: `variation.first_strokes`.
     """
 
+    @as_it_is
     def first(features: Features, class_index: tf.Tensor) -> Batch:
         return variation.first_strokes(features, stroke_share), class_index
 
@@ -176,6 +181,7 @@ def eval_input_fn(
 
 
 def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:
+    @as_it_is
     def read_file(path: tf.Tensor) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).batch(BLOCK_RECORDS)
 
@@ -194,6 +200,7 @@ def _sorted_batches(
 ) -> tf.data.Dataset:
     """Makes batches, sorted by length within pools, of blocks of serialized records."""
 
+    @as_it_is
     def parse_pool(pool: tf.Tensor) -> Pool:
         ink, class_index = records.parse_records(pool, num_classes=num_classes)
         order = tf.argsort(ink.row_lengths(), stable=True)
@@ -206,13 +213,14 @@ def _sorted_batches(
             parsed["weight"] = weight / tf.reduce_mean(weight)
         return parsed
 
+    @as_it_is
     def cut_pool(pool_number: tf.Tensor, pool: Pool) -> tf.data.Dataset:
         numbers = tf.range(-(-tf.shape(pool["class_index"])[0] // batch_size))
         numbers = tf.random.experimental.stateless_shuffle(
             numbers, seed=[shuffle_seed, pool_number]
         )
         batches = tf.data.Dataset.from_tensor_slices(numbers)
-        return batches.map(lambda number: _cut_batch(pool, number, batch_size))
+        return batches.map(as_it_is(lambda number: _cut_batch(pool, number, batch_size)))
 
     pool_batches = max(1, min(POOL_BATCHES, POOL_DRAWINGS // batch_size))
     pools = blocks.rebatch(batch_size * pool_batches)

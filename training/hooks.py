@@ -143,7 +143,8 @@ class StopHook(tf.estimator.SessionRunHook):
         if self._save_to:
             (saver,) = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.SAVERS)
             step = tf.compat.v1.train.get_global_step()
-            saver.save(run_context.session, os.path.join(self._save_to, "model.ckpt"), step)
+            path = os.path.join(self._save_to, "model.ckpt")
+            saver.save(run_context.session, path, step, write_meta_graph=False)
         raise Stopped(self._stop.number)
 
     def end(self, session) -> None:

@@ -197,6 +197,7 @@ def make_estimator(
             save_checkpoints_steps=run.save_checkpoints_steps,
             keep_checkpoint_max=run.keep_checkpoint_max or None,
             save_summary_steps=SUMMARY_STEPS,
+            checkpoint_save_graph_def=False,  # TensorBoard has the graph
             session_config=run.session_config,
             train_distribute=run.strategy,
             session_creation_timeout_secs=run.cluster_timeout_secs,
