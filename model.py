@@ -62,6 +62,8 @@ class HParams:
     learning_rate_schedule: str = "constant"  # or cosine: linear warm-up, then down to zero
     warmup_steps: int = 200  # of cosine
     decay_steps: int = 0  # of cosine: the step at which the learning rate is zero
+    weight_decay: float = 0.0  # share of the learning rate by which weights shrink each step
+    label_smoothing: float = 0.0  # share of the truth that all classes have alike, in training
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
     mixed_precision: bool = False  # half-precision products: float16 on a GPU, else bfloat16
     accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
@@ -87,6 +89,8 @@ class HParams:
         for name in (
             "dropout",
             "learning_rate",
+            "weight_decay",
+            "label_smoothing",
             "gradient_clipping_norm",
             "accept_threshold",
             "temperature",
@@ -103,6 +107,8 @@ class HParams:
         self._check(self.warmup_steps >= 0, "warmup_steps", "0 or above")
         if self.learning_rate_schedule == "cosine":
             self._check(self.decay_steps >= 1, "decay_steps", "the number of steps, with cosine")
+        self._check(self.weight_decay >= 0, "weight_decay", "0 or above")
+        self._check(0 <= self.label_smoothing < 1, "label_smoothing", "a share from 0 to below 1")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
         self._check(0 <= self.accept_threshold < 1, "accept_threshold", "from 0 to below 1")
         self._check(self.temperature > 0, "temperature", "above 0")
@@ -302,6 +308,23 @@ def classify(embedding: tf.Tensor, *, num_classes: int) -> tf.Tensor:
         return tf.nn.bias_add(tf.matmul(embedding, kernel), _bias([num_classes]))
 
 
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: float) -> tf.Tensor:
+    """Returns each drawing's cross entropy, float32 [B].
+
+    Args:
+      logits: float32 [B, K].
+      labels: int64 [B].
+      label_smoothing: share of the truth that all classes have alike, as if the true class were
+        not quite certain: Szegedy and others, "Rethinking the Inception Architecture for Computer
+        Vision", 2016.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    if not label_smoothing:
+        return losses
+    of_all = tf.reduce_logsumexp(logits, axis=1) - tf.reduce_mean(logits, axis=1)
+    return (1 - label_smoothing) * losses + label_smoothing * of_all
+
+
 def model_fn(
     features: dict[str, tf.Tensor], labels: tf.Tensor | None, mode: str, params: HParams
 ) -> tf.estimator.EstimatorSpec:
@@ -335,7 +358,8 @@ def model_fn(
 
     labels = tf.cast(labels, tf.int64)
     with tf.name_scope("cross_entropy"):
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [B]
+        smoothing = params.label_smoothing if training else 0.0
+        losses = cross_entropy(logits, labels, label_smoothing=smoothing)  # [B]
     with tf.name_scope("measures"):
         measured = measures.drawing_measures(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
@@ -358,6 +382,7 @@ def model_fn(
     train_op = optimiser.train_op(
         loss,
         learning_rate=scheduled_learning_rate(params),
+        weight_decay=params.weight_decay,
         gradient_clipping_norm=params.gradient_clipping_norm,
         half_precision=half_precision(params),
     )

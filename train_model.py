@@ -90,6 +90,16 @@ _MIXED_PRECISION = flags.DEFINE_boolean(
     _HPARAMS["mixed_precision"],
     "Half-precision products: float16 on a GPU; bfloat16 on a CPU that has AVX512_BF16 or AMX.",
 )
+_WEIGHT_DECAY = flags.DEFINE_float(
+    "weight_decay",
+    _HPARAMS["weight_decay"],
+    "Weights shrink each step by this times the learning rate, a share of themselves.",
+)
+_LABEL_SMOOTHING = flags.DEFINE_float(
+    "label_smoothing",
+    _HPARAMS["label_smoothing"],
+    "Share of the truth that all classes have alike in training: true ones are not quite certain.",
+)
 _GRADIENT_CLIPPING_NORM = flags.DEFINE_float(
     "gradient_clipping_norm",
     _HPARAMS["gradient_clipping_norm"],

@@ -33,10 +33,31 @@ def cosine_learning_rate(
     return highest * tf.where(step < warmup, rising, falling)
 
 
+class Adam(tf.compat.v1.train.AdamOptimizer):
+    """TensorFlow's, which can also make weights smaller by a share of themselves each step.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019: the share is the learning
+    rate times `weight_decay`. Vectors, biases and such, are left as they are.
+    """
+
+    def __init__(self, learning_rate: tf.Tensor, *, weight_decay: float):
+        super().__init__(learning_rate)
+        self._weight_decay = weight_decay
+
+    def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable) -> tf.Operation:
+        if not self._weight_decay or len(var.shape) < 2:
+            return super()._resource_apply_dense(grad, var)
+        with tf.control_dependencies([grad]):  # of the weights as they were
+            decayed = var.assign_sub(self._lr_t * self._weight_decay * var, read_value=False)
+        with tf.control_dependencies([decayed]):
+            return super()._resource_apply_dense(grad, var)
+
+
 def train_op(
     loss: tf.Tensor,
     *,
     learning_rate: tf.Tensor,
+    weight_decay: float,
     gradient_clipping_norm: float,
     half_precision: tf.DType | None,
 ) -> tf.Operation:
@@ -45,6 +66,7 @@ def train_op(
     Args:
       loss: float32 [].
       learning_rate: float32 [].
+      weight_decay: as `Adam` takes it.
       gradient_clipping_norm: bound of the gradients' global norm; 0 for none.
       half_precision: of the products, None for float32. float16 needs its loss scaled.
 
@@ -55,7 +77,7 @@ def train_op(
       tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
     """
     global_step = tf.compat.v1.train.get_or_create_global_step()
-    optimizer = tf.compat.v1.train.AdamOptimizer(learning_rate)
+    optimizer = Adam(learning_rate, weight_decay=weight_decay)
     float16 = half_precision == tf.float16
     if float16:
         optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)

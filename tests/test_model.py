@@ -221,22 +221,62 @@ def test_a_step_is_adams():
     assert moved[1] > 0  # no drawing is of class 1: its bias falls
 
 
+def test_weights_decay_by_a_share_of_themselves():
+    features = ragged_features(np.random.default_rng(4), [5, 8])
+    params = dataclasses.replace(TINY, learning_rate=0.01, dropout=0.0)
+    before, plain, _ = train_step(features, [0, 2], params)
+    _, decayed, _ = train_step(features, [0, 2], dataclasses.replace(params, weight_decay=0.2))
+    assert before["dense/kernel"].std() > 0.1
+    for name in model.variable_shapes(params):
+        share = 0.01 * 0.2 if name.endswith("kernel") else 0
+        expected = plain[name] - share * before[name]
+        np.testing.assert_allclose(decayed[name], expected, atol=1e-6, err_msg=name)
+
+
+def test_smoothed_labels_leave_some_truth_to_all_classes():
+    logits, labels = np.random.default_rng(0).normal(size=(5, 4)), np.array([0, 3, 2, 1, 0])
+    truth = 0.9 * np.eye(4)[labels] + 0.1 / 4
+    expected = -(truth * np.log(softmax(logits))).sum(axis=1)
+    with tf1.Session() as session:
+        losses = model.cross_entropy(
+            tf.constant(logits, tf.float32), tf.constant(labels, tf.int64), label_smoothing=0.1
+        )
+        np.testing.assert_allclose(session.run(losses), expected, rtol=1e-5)
+
+
+def training_loss(features, labels, params, variables) -> float:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf1.train.create_global_step()
+        constants = {name: tf.constant(value) for name, value in features.items()}
+        spec = model.model_fn(constants, tf.constant(labels), TRAIN, params)
+        session.run(tf1.global_variables_initializer())
+        for variable in tf1.trainable_variables():
+            variable.load(variables[variable.op.name], session)
+        return session.run(spec.loss)
+
+
+def test_labels_are_smoothed_in_training_alone():
+    features, labels = ragged_features(np.random.default_rng(4), [5, 8]), np.array([0, 2])
+    params = dataclasses.replace(TINY, label_smoothing=0.5)
+    variables: dict = {}
+    powers = np.exp(predict(features, params, variables=variables))
+    logarithms = np.log(powers / powers.sum(axis=1, keepdims=True))
+    exact = -logarithms[np.arange(2), labels]
+    smoothed = 0.5 * exact - 0.5 * logarithms.mean(axis=1)
+    loss = training_loss(features, labels, params, variables)
+    assert loss == pytest.approx(smoothed.mean(), rel=1e-5) != pytest.approx(exact.mean(), rel=1e-2)
+    assert loss_and_gradients(features, labels, params)[0] == pytest.approx(exact.mean(), rel=1e-5)
+
+
 def test_the_loss_is_the_weighted_mean_where_drawings_have_weights():
     features = ragged_features(np.random.default_rng(0), [4, 6, 3])
     labels, weights = np.array([0, 2, 1]), np.array([0.5, 2.0, 0.25], np.float32)
     variables: dict = {}
-    logits = predict(features, variables=variables)
-    powers = np.exp(logits)
+    powers = np.exp(predict(features, variables=variables))
     losses = -np.log(powers[np.arange(3), labels] / powers.sum(axis=1))
     for given, expected in (({}, losses.mean()), ({"weight": weights}, (losses * weights).mean())):
-        with tf.Graph().as_default(), tf1.Session() as session:
-            tf1.train.create_global_step()
-            constants = {name: tf.constant(v) for name, v in {**features, **given}.items()}
-            spec = model.model_fn(constants, tf.constant(labels), TRAIN, TINY)
-            session.run(tf1.global_variables_initializer())
-            for variable in tf1.trainable_variables():
-                variable.load(variables[variable.op.name], session)
-            assert session.run(spec.loss) == pytest.approx(expected, rel=1e-5)
+        found = training_loss({**features, **given}, labels, TINY, variables)
+        assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_adam_follows_the_schedule():
@@ -476,6 +516,9 @@ def test_hparams_are_the_tutorials_by_default():
         ({"gradient_clipping_norm": 1e39}, "gradient_clipping_norm=1e.39"),
         ({"learning_rate": float("nan")}, "learning_rate=nan"),
         ({"accept_threshold": float("nan")}, "accept_threshold=nan"),
+        ({"weight_decay": -0.1}, "weight_decay=-0.1: expected 0 or above"),
+        ({"label_smoothing": 1.0}, "label_smoothing=1.0: expected a share"),
+        ({"temperature": 0.0}, "temperature=0.0: expected above 0"),
     ],
 )
 def test_wrong_hparams_are_refused(wrong, message):

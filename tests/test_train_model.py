@@ -73,6 +73,7 @@ EVERY_FLAG = {
     "conv_len": ("4,3", lambda run: run.params.conv_len == (4, 3)),
     "cell_type": ("lstm", lambda run: run.params.cell_type == "lstm"),
     "batch_norm": (True, lambda run: run.params.batch_norm),
+    "positions": (True, lambda run: run.params.positions),
     "learning_rate": (0.02, lambda run: run.params.learning_rate == 0.02),
     "learning_rate_schedule": (
         "cosine",
@@ -81,6 +82,8 @@ EVERY_FLAG = {
     "warmup_steps": (5, lambda run: run.params.warmup_steps == 5),
     "mixed_precision": (False, lambda run: not run.params.mixed_precision),
     "gradient_clipping_norm": (2.5, lambda run: run.params.gradient_clipping_norm == 2.5),
+    "weight_decay": (0.125, lambda run: run.params.weight_decay == 0.125),
+    "label_smoothing": (0.0625, lambda run: run.params.label_smoothing == 0.0625),
     "dropout": (0.25, lambda run: run.params.dropout == 0.25),
     "steps": (77, lambda run: run.steps == 77),
     "batch_size": (3, lambda run: run.batch_size == 3),

@@ -122,6 +122,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
     )
     with (
         explained_errors,
+        summaries.explained_errors(),
         explained_divergence(progress, run.model_dir),
         tempfile.TemporaryDirectory(prefix="drawings-") as scratch,
     ):

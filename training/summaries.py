@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -30,6 +32,29 @@ PROJECTOR_FOLDER = "projector"
 def writer(folder: str) -> tf.compat.v1.summary.FileWriter:
     """Returns the writer of a folder's summaries that Estimator uses too: one file for all."""
     return tf.compat.v1.summary.FileWriterCache.get(folder)
+
+
+@contextlib.contextmanager
+def explained_errors() -> Iterator[None]:
+    """Where a file of summaries cannot be written, as on a full disk, raises OSError.
+
+    TensorFlow writes them in a thread, which prints a traceback and leaves an IndexError to whoever
+    writes next.
+    """
+
+    def quiet(failure: threading.ExceptHookArgs) -> None:
+        if not (failure.thread and failure.thread.name == "EventLoggerThread"):
+            usual(failure)
+
+    usual, threading.excepthook = threading.excepthook, quiet
+    try:
+        yield
+    except IndexError as error:
+        if "events.out.tfevents" not in str(error):
+            raise
+        raise OSError(str(error).splitlines()[0]) from None
+    finally:
+        threading.excepthook = usual
 
 
 def write_picture(folder: str, tag: str, picture: Image.Image, *, step: int) -> None:
