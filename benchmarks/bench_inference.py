@@ -1,0 +1,218 @@
+r"""How fast are evaluation, classification and a single answer, against PyTorch and ONNX Runtime?
+
+    python benchmarks/bench_inference.py --model=runs/2026-11-22-174400 \
+        --eval_data="rnn_tutorial_data/eval.tfrecord-?????-of-?????" drawings.ndjson...
+
+The others, where they are installed (requirements-bench.txt), compute the same network with the
+same weights on the same batches, which they are handed ready; that they find the same
+probabilities is checked first. Ours is timed with all that belongs to it: reading and metrics in
+an evaluation; parsing, batching and writing answers for lines of ndjson. A model without
+`--positions` and `--batch_norm` is needed. All take turns, and the median of the rounds counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import shared
+from common import console
+
+import numpy as np
+import orjson
+import peers
+import tensorflow as tf
+from absl import flags
+
+import classify_drawings  # whose --model this program takes too
+import input_pipeline
+import model
+from drawings import ink, ndjson
+from evaluation import outcomes
+from serving import classifier
+from training import model_dirs, run
+
+_EVAL_DATA = flags.DEFINE_string("eval_data", None, "Pattern of records.", required=True)
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; the median counts.")
+_LINES = flags.DEFINE_integer("lines", 10000, "Lines of ndjson, taken from the files in turn.")
+_SINGLE = flags.DEFINE_integer("single", 300, "Drawings that are asked for one at a time.")
+
+tf1 = tf.compat.v1
+
+# Greatest difference of a probability that two ways of the same computation may have.
+TOLERANCE = 1e-4
+
+Batch = tuple[np.ndarray, np.ndarray]  # ink, lengths
+
+
+def read_batches(input_fn: Callable) -> list[Batch]:
+    batches: list[Batch] = []
+    with tf.Graph().as_default(), tf1.Session() as session:
+        features, _ = tf1.data.make_one_shot_iterator(input_fn()).get_next()
+        while True:
+            try:
+                batch = session.run(features)
+            except tf.errors.OutOfRangeError:
+                return batches
+            batches.append((batch["ink"], batch["lengths"]))
+
+
+def evaluation(found: model_dirs.Model, input_fn: Callable) -> Callable[[], None]:
+    """Returns what evaluates as train_model.py does, from building the graph to the metrics."""
+    with tempfile.TemporaryDirectory() as folder:
+        estimator = tf.estimator.Estimator(model.model_fn, model_dir=folder, params=found.params)
+
+    def evaluate() -> None:
+        collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+        estimator.evaluate(input_fn, hooks=[collector], checkpoint_path=found.checkpoint)
+
+    return evaluate
+
+
+def lines_in_turn(paths: Sequence[str]) -> Iterator[bytes]:
+    """Yields the files' first lines, then their second ones, and so on."""
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(path, "rb")) for path in paths]
+        for row in itertools.zip_longest(*files):
+            yield from filter(None, row)
+
+
+def classification(served: classifier.Classifier, path: str) -> Callable[[], None]:
+    """Returns what does the work of classify_drawings.py, once it has started."""
+
+    def classify() -> None:
+        for chunk in classify_drawings.read_chunks([path]):
+            for answer in classify_drawings.classify(served, chunk):
+                orjson.dumps(answer)
+
+    return classify
+
+
+def sorted_batches(inks: Sequence[np.ndarray]) -> list[Batch]:
+    """Makes the batches that classify_drawings.py makes: sorted within chunks of its size."""
+    batches = []
+    for start in range(0, len(inks), classify_drawings.CHUNK_DRAWINGS):
+        chunk = sorted(inks[start : start + classify_drawings.CHUNK_DRAWINGS], key=len)
+        for first in range(0, len(chunk), classifier.BATCH_SIZE):
+            group = chunk[first : first + classifier.BATCH_SIZE]
+            lengths = np.array([len(one) for one in group])
+            padded = np.zeros((len(group), lengths[-1], model.INK_CHANNELS), np.float32)
+            for row, one in zip(padded, group):
+                row[: len(one)] = one
+            batches.append((padded, lengths))
+    return batches
+
+
+def forward_all(forward: peers.Forward, batches: Sequence[Batch]) -> Callable[[], None]:
+    def run_all() -> None:
+        for batch in batches:
+            forward(*batch)
+
+    return run_all
+
+
+def check_agreement(
+    forwards: dict[str, peers.Forward], served: classifier.Classifier, documents: Sequence[dict]
+) -> None:
+    """Raises ValueError where another's first guess has another probability than ours."""
+    for document in documents:
+        rows = ink.strokes_to_ink(document["drawing"])
+        ours = served.classify(document["drawing"])[0].probability
+        for name, forward in forwards.items():
+            theirs = forward(rows[np.newaxis], np.array([len(rows)])).max()
+            if abs(theirs - ours) > TOLERANCE:
+                raise ValueError(f"{name} finds {theirs}, Classifier {ours}")
+
+
+def median_latency(answer: Callable[[int], object]) -> float:
+    """Returns seconds: the median over the drawings that are asked for alone."""
+    times = []
+    for i in range(_SINGLE.value):
+        started = time.perf_counter()
+        answer(i)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def latency_of(forward: peers.Forward, inks: Sequence[np.ndarray]) -> Callable[[], float]:
+    def answer(i: int) -> np.ndarray:
+        return forward(inks[i][np.newaxis], np.array([len(inks[i])]))
+
+    return lambda: median_latency(answer)
+
+
+def measure(ways: dict[str, Callable[[], float]]) -> dict[str, float]:
+    """Returns the median of each way's results; they take turns."""
+    results: dict[str, list[float]] = {name: [] for name in ways}
+    for way in ways.values():
+        way()
+    for _ in range(_ROUNDS.value):
+        for name, way in ways.items():
+            results[name].append(way())
+    return {name: statistics.median(values) for name, values in results.items()}
+
+
+def rate(count: int, work: Callable[[], None]) -> Callable[[], float]:
+    def once() -> float:
+        started = time.perf_counter()
+        work()
+        return count / (time.perf_counter() - started)
+
+    return once
+
+
+def main(paths: Sequence[str]) -> None:
+    tf1.disable_eager_execution()
+    found = model_dirs.find_model(flags.FLAGS.model)
+    served = classifier.Classifier(flags.FLAGS.model)
+    weights = peers.read_weights(found.checkpoint, params=found.params)
+    forwards = peers.forwards(weights, params=found.params)
+
+    files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
+    input_fn = input_pipeline.eval_input_fn(
+        files, batch_size=run.EVAL_BATCH_SIZE, num_classes=len(found.classes)
+    )
+    eval_batches = read_batches(input_fn)
+    evaluated = sum(len(lengths) for _, lengths in eval_batches)
+    lines = list(itertools.islice(lines_in_turn(paths), _LINES.value))
+    documents = [ndjson.parse_document(line) for line in lines]
+    inks = [ink.strokes_to_ink(document["drawing"]) for document in documents]
+    check_agreement(forwards, served, documents[: _SINGLE.value])
+    batches = sorted_batches(inks)
+    with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
+        file.write(b"".join(lines))
+        file.flush()
+        evaluating = {"ours": rate(evaluated, evaluation(found, input_fn))}
+        classifying = {"ours": rate(len(inks), classification(served, file.name))}
+        single = {
+            "ours": lambda: median_latency(lambda i: served.classify(documents[i]["drawing"]))
+        }
+        for name, forward in forwards.items():
+            evaluating[name] = rate(evaluated, forward_all(forward, eval_batches))
+            classifying[name] = rate(len(inks), forward_all(forward, batches))
+            single[name] = latency_of(forward, inks)
+        print(f"{shared.NUM_CORES} cores\n")
+        print("| what | by | | ours is |\n|---|---|---|---|")
+        for what, ways in (
+            (f"evaluating {evaluated:,} drawings", evaluating),
+            (f"classifying {len(inks):,} lines of ndjson", classifying),
+        ):
+            rates = measure(ways)
+            for name, value in rates.items():
+                print(
+                    f"| {what} | {name} | {value:,.0f} drawings/s | {rates['ours'] / value:.2f} × |"
+                )
+        latencies = measure(single)
+        for name, value in latencies.items():
+            print(
+                f"| one drawing, median of {_SINGLE.value} | {name} | {1000 * value:.2f} ms "
+                f"| {latencies['ours'] / value:.2f} × as long |"
+            )
+
+
+if __name__ == "__main__":
+    console.run(main, errors=(tf.errors.OpError,), operands=True)

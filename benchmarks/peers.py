@@ -1,0 +1,187 @@
+"""The same network by others: PyTorch and ONNX Runtime, with the weights of a checkpoint of ours.
+
+Both are optional, see requirements-bench.txt. Each is a function that takes ink, float32 [B, T, 3],
+and lengths, int64 [B], and returns probabilities, float32 [B, K].
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import model
+from network import lstm
+
+Weights = Mapping[str, np.ndarray]
+Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# The version of ONNX's operations; 13 made `axes` an input, which newer ones share.
+ONNX_OPSET = 13
+ONNX_IR_VERSION = 8
+
+
+def read_weights(checkpoint: str, *, params: model.HParams) -> Weights:
+    reader = tf.train.load_checkpoint(checkpoint)
+    return {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
+
+
+def forwards(weights: Weights, *, params: model.HParams) -> dict[str, Forward]:
+    """Makes the network with each of the libraries that is installed, by the library's name."""
+    assert not params.batch_norm and not params.positions, "the tutorial's network is compared"
+    found = {}
+    try:
+        import torch
+
+        found["PyTorch"] = by_torch(torch, weights, params=params)
+    except ImportError:
+        pass
+    try:
+        import onnx
+        import onnxruntime
+
+        found["ONNX Runtime"] = by_onnx(onnx, onnxruntime, weights, params=params)
+    except ImportError:
+        pass
+    return found
+
+
+def lstm_weights(weights: Weights, layer: int, gates: str) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields of each direction the inputs' matrix [4N, C], the state's [4N, N] and the bias [4N].
+
+    Args:
+      weights: of the network.
+      layer: its number.
+      gates: their order, letters of `icfo`.
+    """
+    for direction in ("fw", "bw"):
+        scope = f"rnn_classification/cell_{layer}/bidirectional_rnn/{direction}/basic_lstm_cell"
+        kernel, bias = weights[f"{scope}/kernel"], weights[f"{scope}/bias"].copy()
+        num_nodes = len(bias) // 4
+        bias[2 * num_nodes : 3 * num_nodes] += lstm.FORGET_BIAS
+        parts = dict(zip("icfo", np.split(np.concatenate([kernel, bias[np.newaxis]]), 4, axis=1)))
+        columns = np.concatenate([parts[gate] for gate in gates], axis=1)
+        channels = len(kernel) - num_nodes
+        yield columns[:channels].T, columns[channels:-1].T, columns[-1]
+
+
+def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> Forward:
+    """PyTorch's own layers; sequences are packed, so that padding reaches neither direction."""
+    channels = (model.INK_CHANNELS, *params.num_conv)
+    convolutions = [
+        torch.nn.Conv1d(a, b, n, padding="same")
+        for a, b, n in zip(channels, channels[1:], params.conv_len)
+    ]
+    recurrent = torch.nn.LSTM(channels[-1], params.num_nodes, params.num_layers, bidirectional=True)
+
+    def load(parameter: Any, values: np.ndarray) -> None:
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+    for i, convolution in enumerate(convolutions):
+        load(convolution.weight, weights[f"conv1d_{i}/kernel"].transpose(2, 1, 0))
+        load(convolution.bias, weights[f"conv1d_{i}/bias"])
+    for layer in range(params.num_layers):
+        directions = zip(lstm_weights(weights, layer, "ifco"), ("", "_reverse"))
+        for (of_inputs, of_state, bias), suffix in directions:
+            load(getattr(recurrent, f"weight_ih_l{layer}{suffix}"), of_inputs)
+            load(getattr(recurrent, f"weight_hh_l{layer}{suffix}"), of_state)
+            load(getattr(recurrent, f"bias_ih_l{layer}{suffix}"), bias)
+            load(getattr(recurrent, f"bias_hh_l{layer}{suffix}"), np.zeros_like(bias))
+    kernel, bias = (torch.from_numpy(weights[f"dense/{name}"]) for name in ("kernel", "bias"))
+    packing = torch.nn.utils.rnn
+
+    def forward(ink: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            own_lengths = torch.from_numpy(lengths)
+            mask = torch.arange(ink.shape[1]) < own_lengths[:, None]  # [B, T]
+            x = torch.from_numpy(ink).transpose(1, 2)
+            for convolution in convolutions:
+                x = convolution(x) * mask[:, None]
+            x = x.permute(2, 0, 1)  # [T, B, C]
+            if len(lengths) > 1:
+                packed = packing.pack_padded_sequence(x, own_lengths, enforce_sorted=False)
+                x, _ = packing.pad_packed_sequence(recurrent(packed)[0])
+            else:  # without packing, which takes longer
+                x, _ = recurrent(x)
+            return torch.softmax(x.sum(0) @ kernel + bias, 1).numpy()
+
+    return forward
+
+
+def by_onnx(
+    onnx: ModuleType, onnxruntime: ModuleType, weights: Weights, *, params: model.HParams
+) -> Forward:
+    """ONNX Runtime's LSTM, which takes lengths."""
+    nodes: list[Any] = []
+    constants: list[Any] = []
+
+    def constant(name: str, values: np.ndarray) -> str:
+        values = np.ascontiguousarray(values)
+        constants.append(onnx.numpy_helper.from_array(values, name))
+        return name
+
+    def add(operation: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"{operation}_{len(nodes)}"
+        nodes.append(onnx.helper.make_node(operation, inputs, [name], **attributes))
+        return name
+
+    x = add("Transpose", ["ink"], perm=[0, 2, 1])
+    mask = add("Unsqueeze", ["mask", constant("channels", np.array([1]))])  # [B, 1, T]
+    for i, length in enumerate(params.conv_len):
+        parts = [
+            constant(f"kernel_{i}", weights[f"conv1d_{i}/kernel"].transpose(2, 1, 0)),
+            constant(f"bias_{i}", weights[f"conv1d_{i}/bias"]),
+        ]
+        x = add("Conv", [x, *parts], pads=[(length - 1) // 2, length // 2])
+        x = add("Mul", [x, mask])
+    x = add("Transpose", [x], perm=[2, 0, 1])  # [T, B, C]
+    shape = constant("shape", np.array([0, 0, 2 * params.num_nodes]))
+    for layer in range(params.num_layers):
+        of_inputs, of_state, bias = map(np.stack, zip(*lstm_weights(weights, layer, "iofc")))
+        parts = [
+            constant(f"of_inputs_{layer}", of_inputs),
+            constant(f"of_state_{layer}", of_state),
+            constant(f"biases_{layer}", np.concatenate([bias, np.zeros_like(bias)], axis=1)),
+        ]
+        x = add(
+            "LSTM",
+            [x, *parts, "lengths"],
+            direction="bidirectional",
+            hidden_size=params.num_nodes,
+        )  # [T, directions, B, N]
+        x = add("Reshape", [add("Transpose", [x], perm=[0, 2, 1, 3]), shape])
+    x = add("ReduceSum", [x, constant("time", np.array([0]))], keepdims=0)
+    dense = [constant(f"dense_{name}", weights[f"dense/{name}"]) for name in ("kernel", "bias")]
+    x = add("Softmax", [add("Gemm", [x, *dense])], axis=1)
+    floats, integers = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes,
+        "drawings",
+        [
+            value("ink", floats, ["B", "T", model.INK_CHANNELS]),
+            value("mask", floats, ["B", "T"]),
+            value("lengths", integers, ["B"]),
+        ],
+        [value(x, floats, None)],
+        constants,
+    )
+    opset = onnx.helper.make_opsetid("", ONNX_OPSET)
+    proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=ONNX_IR_VERSION)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+    def forward(ink: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        mask = (np.arange(ink.shape[1]) < lengths[:, np.newaxis]).astype(np.float32)
+        feeds = {"ink": ink, "mask": mask, "lengths": lengths.astype(np.int32)}
+        return session.run(None, feeds)[0]
+
+    return forward
