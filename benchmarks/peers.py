@@ -6,10 +6,11 @@ and lengths, int64 [B], and returns probabilities, float32 [B, K].
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
+
+import shared
 
 import numpy as np
 import tensorflow as tf
@@ -174,7 +175,7 @@ def by_onnx(
     opset = onnx.helper.make_opsetid("", ONNX_OPSET)
     proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=ONNX_IR_VERSION)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = shared.NUM_CORES
     session = onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
