@@ -27,6 +27,9 @@ CONFUSION_CELL_SIZES = (8, 24)
 CONFUSION_SIZE = 720
 CONFUSION_COLOUR = (8, 48, 107)
 
+# Classes that it shows at most: a picture of 3,000 would take gigabytes and show nothing.
+CONFUSION_CLASSES = 400
+
 # A stroke's width as a share of the picture's.
 STROKE_WIDTH = 0.025
 
@@ -124,14 +127,19 @@ def confusion_matrix(confusion: np.ndarray, classes: Sequence[str]) -> Image.Ima
 
     Args:
       confusion: int [K, K], drawings of a class (row) that were taken for which (column).
-      classes: K names, written beside the rows and, from top to bottom, over the columns.
+      classes: K names, written beside the rows and, from top to bottom, over the columns. Of more
+        than CONFUSION_CLASSES those are shown that have most to do with mistakes.
     """
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    if len(classes) > CONFUSION_CLASSES:
+        mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * confusion.diagonal()
+        shown = np.sort(np.argsort(-mistakes, kind="stable")[:CONFUSION_CLASSES])
+        share, classes = share[np.ix_(shown, shown)], [classes[i] for i in shown]
     smallest, largest = CONFUSION_CELL_SIZES
     cell = min(largest, max(smallest, CONFUSION_SIZE // len(classes)))
     font = ImageFont.load_default(min(FONT_SIZE, cell))
     names = [_fit(name, 160, ImageDraw.Draw(Image.new("L", (1, 1))), font) for name in classes]
     head = round(max(font.getlength(name) for name in names)) + 2 * MARGIN
-    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     strength = np.sqrt(share)[:, :, np.newaxis]
     colours = np.rint(255 + strength * (np.array(CONFUSION_COLOUR) - 255)).astype(np.uint8)
     size = len(classes) * cell
