@@ -77,7 +77,7 @@ def bidirectional_lstm(
     recurrence = step_by_step_lstm
     if cell_type == "block_lstm":
         dtype = tf.bfloat16 if bfloat16 else tf.float32
-        recurrence = functools.partial(block_lstm, dtype=dtype)
+        recurrence = functools.partial(block_lstm, training=training, dtype=dtype)
 
     reverse = _reversal(lengths, num_steps=tf.shape(inputs)[0])
     outputs = recurrence(inputs, *forward), reverse(recurrence(reverse(inputs), *backward))
@@ -130,106 +130,98 @@ def step_by_step_lstm(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> 
 
 
 class Steps(NamedTuple):
-    """What the steps of one direction computed, each float32 [T, B, N]; named as in BlockLSTM."""
+    """What the steps of one direction computed that their gradient needs, each [T] of float32
+    [B, N]; named as in LSTMBlockCellGrad, which takes it. Not stacked, which takes longer than it
+    is worth."""
 
-    i: tf.Tensor  # sigmoid of the input gate
-    cs: tf.Tensor  # c, the cell
-    f: tf.Tensor  # sigmoid of the forget gate, its 1.0 added
-    o: tf.Tensor  # sigmoid of the output gate
-    ci: tf.Tensor  # tanh(g)
-    co: tf.Tensor  # tanh(c)
-    h: tf.Tensor
+    i: tf.TensorArray  # sigmoid of the input gate
+    f: tf.TensorArray  # sigmoid of the forget gate, its 1.0 added
+    o: tf.TensorArray  # sigmoid of the output gate
+    ci: tf.TensorArray  # tanh(g)
+    co: tf.TensorArray  # tanh(c)
+    cs_prev: tf.TensorArray  # c of the step before
 
 
 def block_lstm(
-    inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *, dtype: tf.DType = tf.float32
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    *,
+    training: bool = True,
+    dtype: tf.DType = tf.float32,
 ) -> tf.Tensor:
     """Computes what `step_by_step_lstm` computes, but for rounding, several times as fast.
 
-    TensorFlow's BlockLSTM computes the outputs. Its own gradient adds up the kernel's gradient
-    step by step, which takes most of the time; ours carries only the state's gradient from step
-    to step, keeps the gates' gradients, and multiplies them out for all steps at once.
+    What does not depend on the state is multiplied out in blocks, for all steps at once: forward
+    the inputs, backward the gates' gradients. From step to step goes only what must.
 
     Args:
       inputs, kernel, bias: as `step_by_step_lstm` takes them.
+      training: whether gradients will be asked for; if not, they take longer.
       dtype: of the factors of all products. With bfloat16, which has float32's range and 8 bits
         of precision, all else is float32 still.
     """
 
     @tf.custom_gradient
     def recurrence(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
-        compute = _block_steps if dtype == tf.float32 else _bfloat16_steps
-        steps = compute(inputs, kernel, bias)
+        hidden, steps = _compute_steps(inputs, kernel, bias, dtype=dtype, keep=training)
 
         def gradient(hidden_gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            return _gradient(inputs, kernel, steps, hidden_gradient, dtype=dtype)
+            kept = steps or _compute_steps(inputs, kernel, bias, dtype=dtype, keep=True)[1]
+            assert kept is not None
+            return _gradient(inputs, kernel, hidden, kept, hidden_gradient, dtype=dtype)
 
-        return steps.h, gradient
+        return hidden, gradient
 
     # Variables must be read outside: custom gradients are of functions of tensors.
     return recurrence(inputs, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
 
 
-def _block_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps:
-    num_nodes = bias.shape[0] // 4
-    zeros = tf.zeros([tf.shape(inputs)[1], num_nodes])  # [B, N]
-    no_peephole = tf.zeros([num_nodes])
-    return Steps(
-        *tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.shape(inputs, out_type=tf.int64)[0],
-            x=inputs,
-            cs_prev=zeros,
-            h_prev=zeros,
-            w=kernel,
-            wci=no_peephole,
-            wcf=no_peephole,
-            wco=no_peephole,
-            b=bias,
-            forget_bias=FORGET_BIAS,
-            cell_clip=-1.0,  # none
-            use_peephole=False,
-        )
-    )
+def _compute_steps(
+    inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *, dtype: tf.DType, keep: bool
+) -> tuple[tf.Tensor, Steps | None]:
+    """Computes h, float32 [T, B, N], and keeps what a gradient needs where that is asked for.
 
-
-def _bfloat16_steps(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Steps:
-    """Does what `_block_steps` does, which knows float32 alone, with products of bfloat16."""
+    The inputs' products are one for all steps, only the state's are left for the loop: in
+    TensorFlow's BlockLSTM, which multiplies both in each step, they took twice as long.
+    """
     channels, num_nodes = inputs.shape[-1], bias.shape[0] // 4
     num_steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
-    input_kernel, hidden_kernel = tf.split(
-        tf.cast(kernel, tf.bfloat16), [channels, num_nodes], axis=0
-    )
+    input_kernel, hidden_kernel = tf.split(tf.cast(kernel, dtype), [channels, num_nodes], axis=0)
     forget_bias = tf.repeat(tf.constant([0.0, 0.0, FORGET_BIAS, 0.0]), num_nodes)
-    rows = tf.cast(tf.reshape(inputs, [-1, channels]), tf.bfloat16)  # [T B, C]
-    of_inputs = tf.nn.bias_add(
-        tf.matmul(rows, input_kernel), tf.cast(bias + forget_bias, tf.bfloat16)
-    )
+    rows = tf.cast(tf.reshape(inputs, [-1, channels]), dtype)  # [T B, C]
+    of_inputs = tf.nn.bias_add(tf.matmul(rows, input_kernel), tf.cast(bias + forget_bias, dtype))
     of_inputs = tf.reshape(of_inputs, [num_steps, batch, 4 * num_nodes])
 
-    def step(t, cell, hidden, arrays):
-        gates = _step(of_inputs, t) + tf.matmul(tf.cast(hidden, tf.bfloat16), hidden_kernel)
+    def step(t, cell, hidden, outputs, kept):
+        gates = _step(of_inputs, t) + tf.matmul(tf.cast(hidden, dtype), hidden_kernel)
         i, g, f, o = (tf.cast(gate, tf.float32) for gate in tf.split(gates, 4, axis=1))
         i, g, f, o = tf.sigmoid(i), tf.tanh(g), tf.sigmoid(f), tf.sigmoid(o)
-        cell = f * cell + i * g
+        cell_before, cell = cell, f * cell + i * g
         squashed = tf.tanh(cell)
         hidden = o * squashed
-        values = Steps(i=i, cs=cell, f=f, o=o, ci=g, co=squashed, h=hidden)
-        return t + 1, cell, hidden, [a.write(t, value) for a, value in zip(arrays, values)]
+        values = Steps(i=i, f=f, o=o, ci=g, co=squashed, cs_prev=cell_before)
+        kept = [array.write(t, value) for array, value in zip(kept, values)]
+        return t + 1, cell, hidden, outputs.write(t, hidden), kept
 
     zeros = tf.zeros([batch, num_nodes])
-    arrays = [
+    outputs, *kept = (
         tf.TensorArray(tf.float32, num_steps, element_shape=[None, num_nodes])
-        for _ in Steps._fields
-    ]
-    *_, arrays = tf.while_loop(
-        lambda t, *_: t < num_steps, step, [0, zeros, zeros, arrays], parallel_iterations=2
+        for _ in ("h", *(Steps._fields if keep else ()))
     )
-    return Steps(*(array.stack() for array in arrays))
+    *_, outputs, kept = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        step,
+        [0, zeros, zeros, outputs, kept],
+        parallel_iterations=2,
+    )
+    return outputs.stack(), Steps(*kept) if keep else None
 
 
 def _gradient(
     inputs: tf.Tensor,
     kernel: tf.Tensor,
+    hidden: tf.Tensor,
     steps: Steps,
     hidden_gradient: tf.Tensor,
     *,
@@ -240,43 +232,35 @@ def _gradient(
     Args:
       inputs: float32 [T, B, C].
       kernel: float32 [C + N, 4N].
-      steps: what was computed of them.
+      hidden: h, float32 [T, B, N].
+      steps: what else was computed of them.
       hidden_gradient: float32 [T, B, N].
       dtype: of the factors of all products.
     """
-    num_steps, channels, num_nodes = tf.shape(inputs)[0], inputs.shape[-1], steps.h.shape[-1]
+    num_steps, channels, num_nodes = tf.shape(inputs)[0], inputs.shape[-1], hidden.shape[-1]
     input_kernel, hidden_kernel = tf.split(tf.cast(kernel, dtype), [channels, num_nodes], axis=0)
+    turned_kernel = tf.transpose(hidden_kernel)  # once: multiplying by it turned takes longer
     zeros = tf.zeros([tf.shape(inputs)[1], num_nodes])
     no_inputs = tf.zeros([tf.shape(inputs)[1], 0])
     no_peephole = tf.zeros([num_nodes])
     no_kernel, no_bias = tf.zeros([num_nodes, 4 * num_nodes]), tf.zeros([4 * num_nodes])
 
-    def previous(states: tf.Tensor) -> tf.Tensor:
-        return tf.concat([tf.zeros_like(states[:1]), states[:-1]], axis=0)
-
-    cs_before = previous(steps.cs)
-
     def step(t, cell_gradient, gates_gradient, all_gates_gradients):
-        of_gates = tf.matmul(gates_gradient, hidden_kernel, transpose_b=True)
+        of_gates = tf.matmul(gates_gradient, turned_kernel)
         dh = _step(hidden_gradient, t) + tf.cast(of_gates, tf.float32)
-        cs_prev = _step(cs_before, t)
+        kept = {name: array.read(t) for name, array in steps._asdict().items()}
         # One step's gradient, without the products by the kernel. Without peepholes it does not
         # look at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
         cell = tf.raw_ops.LSTMBlockCellGrad(
             x=no_inputs,
-            cs_prev=cs_prev,
-            h_prev=cs_prev,
+            h_prev=kept["cs_prev"],
+            cs=kept["cs_prev"],
             w=no_kernel,
             wci=no_peephole,
             wcf=no_peephole,
             wco=no_peephole,
             b=no_bias,
-            i=_step(steps.i, t),
-            cs=cs_prev,
-            f=_step(steps.f, t),
-            o=_step(steps.o, t),
-            ci=_step(steps.ci, t),
-            co=_step(steps.co, t),
+            **kept,
             cs_grad=cell_gradient,
             h_grad=dh,
             use_peephole=False,
@@ -301,7 +285,9 @@ def _gradient(
         parallel_iterations=2,
     )
     gates_gradient = tf.reshape(all_gates_gradients.stack(), [-1, 4 * num_nodes])  # [T B, 4N]
-    seen = tf.concat([tf.cast(inputs, dtype), previous(tf.cast(steps.h, dtype))], axis=2)
+    hidden = tf.cast(hidden, dtype)
+    hidden_before = tf.concat([tf.zeros_like(hidden[:1]), hidden[:-1]], axis=0)
+    seen = tf.concat([tf.cast(inputs, dtype), hidden_before], axis=2)
     seen = tf.reshape(seen, [-1, channels + num_nodes])
     ones = tf.ones([1, tf.shape(gates_gradient)[0]], dtype)
     gradients = (
