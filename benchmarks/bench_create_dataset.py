@@ -18,7 +18,6 @@ import os
 import random
 import statistics
 import tempfile
-import threading
 import time
 
 import shared
@@ -123,40 +122,11 @@ def count_lines(path: str) -> int:
         return sum(1 for _ in file)
 
 
-class PeakMemory:
-    """Samples the memory of this process and its children, shared pages split between them."""
-
-    def __enter__(self):
-        self.bytes = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *args):
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self):
-        while not self._stop.wait(0.1):
-            children = multiprocessing.active_children()
-            processes = [os.getpid(), *(child.pid for child in children if child.pid)]
-            self.bytes = max(self.bytes, sum(map(self._proportional, processes)))
-
-    @staticmethod
-    def _proportional(process: int) -> int:
-        try:
-            with open(f"/proc/{process}/smaps_rollup") as file:
-                return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
-        except OSError:  # ended meanwhile
-            return 0
-
-
 def peak_memory(paths: list[str], repeats: int) -> tuple[int, int]:
     """Converts that many copies; returns the number of drawings, and the bytes in use at most."""
     with tempfile.TemporaryDirectory() as folder:
         copies = write_copies(paths, folder, repeats)
-        with PeakMemory() as memory:
+        with shared.PeakMemory(os.getpid()) as memory:
             total = convert(copies, os.path.join(folder, "out"), 10**9)
     return total, memory.bytes
 

@@ -49,18 +49,6 @@ TOLERANCE = 1e-4
 Batch = tuple[np.ndarray, np.ndarray]  # ink, lengths
 
 
-def read_batches(input_fn: Callable) -> list[Batch]:
-    batches: list[Batch] = []
-    with tf.Graph().as_default(), tf1.Session() as session:
-        features, _ = tf1.data.make_one_shot_iterator(input_fn()).get_next()
-        while True:
-            try:
-                batch = session.run(features)
-            except tf.errors.OutOfRangeError:
-                return batches
-            batches.append((batch["ink"], batch["lengths"]))
-
-
 def evaluation(found: model_dirs.Model, input_fn: Callable) -> Callable[[], None]:
     """Returns what evaluates as train_model.py does, from building the graph to the metrics."""
     with tempfile.TemporaryDirectory() as folder:
@@ -176,7 +164,7 @@ def main(paths: Sequence[str]) -> None:
     input_fn = input_pipeline.eval_input_fn(
         files, batch_size=run.EVAL_BATCH_SIZE, num_classes=len(found.classes)
     )
-    eval_batches = read_batches(input_fn)
+    eval_batches = [(f["ink"], f["lengths"]) for f, _ in peers.read_batches(input_fn)]
     evaluated = sum(len(lengths) for _, lengths in eval_batches)
     lines = list(itertools.islice(lines_in_turn(paths), _LINES.value))
     documents = [ndjson.parse_document(line) for line in lines]

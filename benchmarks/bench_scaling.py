@@ -15,7 +15,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,18 +22,12 @@ from typing import NamedTuple
 import shared
 from common import console
 
-import numpy as np
 from absl import flags
 
 _MOST_DRAWINGS = flags.DEFINE_integer("most_drawings", 1_000_000, "Drawings of the largest case.")
 _MOST_POINTS = flags.DEFINE_integer("most_points", 5000, "Points of the longest drawings.")
 
 TINY = ("--num_nodes=4", "--num_layers=1", "--num_conv=4", "--conv_len=3")
-
-# Seconds between two looks at a program's memory.
-SAMPLING_SECONDS = 0.05
-
-POINTS_A_STROKE = 10
 
 
 class Case(NamedTuple):
@@ -65,36 +58,6 @@ def cases() -> Iterator[Case]:
             yield Case(1000, points=points, batch_size=8, network=())
 
 
-def write_drawings(folder: pathlib.Path, case: Case) -> None:
-    """Writes a file for each class; drawings of a class repeat themselves after some dozens."""
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    strokes = max(1, case.points // POINTS_A_STROKE)
-    for number in range(case.classes):
-        lines = []
-        for _ in range(50):
-            length = case.points // strokes
-            drawing = rng.integers(0, 256, (strokes, 2, length)).tolist()
-            lines.append(f'{{"word":"word {number}","drawing":{drawing}}}\n'.replace(" [", "["))
-        count = case.drawings // case.classes
-        with open(folder / f"word {number}.ndjson", "w") as file:
-            for start in range(0, count, len(lines)):
-                file.writelines(lines[: count - start])
-
-
-def memory_mib(process: int) -> float:
-    """Returns the memory of a process and its descendants; what they share counts once."""
-    total = 0.0
-    try:
-        with open(f"/proc/{process}/smaps_rollup") as file:
-            total = sum(int(line.split()[1]) for line in file if line.startswith("Pss:")) / 1024
-        for children in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
-            total += sum(map(memory_mib, map(int, children.read_text().split())))
-    except (OSError, ValueError):  # it has ended
-        pass
-    return total
-
-
 def run(*command: str) -> Spent:
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -104,21 +67,11 @@ def run(*command: str) -> Spent:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    peak = 0.0
-
-    def watch() -> None:
-        nonlocal peak
-        while process.poll() is None:
-            peak = max(peak, memory_mib(process.pid))
-            time.sleep(SAMPLING_SECONDS)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    output = process.communicate()[0]
-    watcher.join()
+    with shared.PeakMemory(process.pid) as memory:
+        output = process.communicate()[0]
     if process.returncode:
         raise ValueError(f"{' '.join(command)} failed:\n{output}")
-    return Spent(time.perf_counter() - started, peak, output)
+    return Spent(time.perf_counter() - started, memory.bytes / 2**20, output)
 
 
 def print_row(what: str, case: Case, seconds: float, peak_mib: float) -> None:
@@ -130,7 +83,9 @@ def print_row(what: str, case: Case, seconds: float, peak_mib: float) -> None:
 
 def measure(case: Case, folder: pathlib.Path) -> None:
     drawings, records, model = (folder / name for name in ("drawings", "records", "model"))
-    write_drawings(drawings, case)
+    shared.write_drawings(
+        drawings, categories=case.classes, drawings=case.drawings, points=case.points
+    )
     start = run("-c", "import tensorflow").seconds
     spent = run(
         "create_dataset.py",

@@ -9,8 +9,8 @@ the loops' machine code that an earlier start compiled and without. The drawings
 
 from __future__ import annotations
 
-import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -20,24 +20,13 @@ import time
 import shared
 from common import console
 
-import numpy as np
 from absl import flags
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of train_model.py.", required=True)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; the median counts.")
 
-CATEGORIES = 10
-DRAWINGS = 100  # of each category
-
-
-def write_drawings(folder: str) -> None:
-    """Writes drawings as long as real ones, 45 points on average."""
-    rng = np.random.default_rng(0)
-    for category in range(CATEGORIES):
-        with open(os.path.join(folder, f"word {category}.ndjson"), "w") as file:
-            for _ in range(DRAWINGS):
-                strokes = rng.integers(0, 256, (rng.integers(2, 9), 2, 9)).tolist()
-                file.write(json.dumps({"word": f"word {category}", "drawing": strokes}) + "\n")
+# The drawings that are made up: of about as many points as real ones.
+CATEGORIES, DRAWINGS, POINTS = 10, 1000, 45
 
 
 def seconds(command: list[str], *, until: str | None, environment: dict[str, str]) -> float:
@@ -66,8 +55,9 @@ def seconds(command: list[str], *, until: str | None, environment: dict[str, str
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         drawings, records = (os.path.join(folder, name) for name in ("drawings", "records"))
-        os.mkdir(drawings)
-        write_drawings(drawings)
+        shared.write_drawings(
+            pathlib.Path(drawings), categories=CATEGORIES, drawings=DRAWINGS, points=POINTS
+        )
         one = os.path.join(folder, "one.ndjson")
         with open(os.path.join(drawings, "word 0.ndjson")) as file, open(one, "w") as copy:
             copy.write(file.readline())

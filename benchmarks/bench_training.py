@@ -20,6 +20,7 @@ import shared
 from common import console
 
 import numpy as np
+import peers
 import tensorflow as tf
 import tutorial_input
 from absl import flags
@@ -105,23 +106,11 @@ class PyTorchTrainer:
 
     def __init__(self, torch, batches: list, num_classes: int):
         params = model.HParams(num_classes=num_classes)
-        channels = (model.INK_CHANNELS, *params.num_conv)
         self._torch = torch
-        self._convolutions = torch.nn.ModuleList(
-            torch.nn.Conv1d(a, b, n, padding="same")
-            for a, b, n in zip(channels, channels[1:], params.conv_len)
-        )
-        self._lstm = torch.nn.LSTM(
-            channels[-1],
-            params.num_nodes,
-            params.num_layers,
-            dropout=params.dropout,
-            bidirectional=True,
-        )
-        self._dense = torch.nn.Linear(2 * params.num_nodes, num_classes)
+        layers = peers.torch_layers(torch, params=params)
+        self._convolutions, self._lstm, self._dense = layers
         self._dropout = params.dropout
-        modules = torch.nn.ModuleList([self._convolutions, self._lstm, self._dense])
-        self._parameters = list(modules.parameters())
+        self._parameters = list(torch.nn.ModuleList(layers).parameters())
         self._optimizer = torch.optim.Adam(self._parameters, lr=params.learning_rate)
         self._clip = params.gradient_clipping_norm
         self._batches = [
@@ -150,12 +139,6 @@ class PyTorchTrainer:
 
 Trainer = Union[TensorFlowTrainer, PyTorchTrainer]
 Setting = tuple[str, str, int]  # cell, batching, batch size
-
-
-def read_batches(input_fn, count: int) -> list:
-    with tf.Graph().as_default(), tf1.Session() as session:
-        batch = tf1.data.make_one_shot_iterator(input_fn()).get_next()
-        return [session.run(batch) for _ in range(count)]
 
 
 def measure(step, seconds: float) -> tuple[float, float]:
@@ -194,7 +177,7 @@ def make_trainers(files: list[str], num_classes: int) -> dict[Setting, Trainer]:
             trainers[key] = TensorFlowTrainer(cell, input_fn, num_classes)
         for batching in ("random", "sorted") if torch else ():
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
-            batches = read_batches(input_fn, max(8, 2048 // batch_size))
+            batches = peers.read_batches(input_fn, most=max(8, 2048 // batch_size))
             key = ("PyTorch", batching, batch_size)
             trainers[key] = PyTorchTrainer(torch, batches, num_classes)
     return trainers

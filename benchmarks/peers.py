@@ -19,7 +19,10 @@ import model
 from network import lstm
 
 Weights = Mapping[str, np.ndarray]
+Batch = tuple[Mapping[str, np.ndarray], np.ndarray]  # features and labels of input_pipeline.py
 Forward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+tf1 = tf.compat.v1
 
 # The version of ONNX's operations; 13 made `axes` an input, which newer ones share.
 ONNX_OPSET = 13
@@ -29,6 +32,19 @@ ONNX_IR_VERSION = 8
 def read_weights(checkpoint: str, *, params: model.HParams) -> Weights:
     reader = tf.train.load_checkpoint(checkpoint)
     return {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
+
+
+def read_batches(input_fn: Callable, *, most: int | None = None) -> list[Batch]:
+    """Reads the batches of an input function beforehand; all, or the first ones."""
+    batches: list[Batch] = []
+    with tf.Graph().as_default(), tf1.Session() as session:
+        batch = tf1.data.make_one_shot_iterator(input_fn()).get_next()
+        while most is None or len(batches) < most:
+            try:
+                batches.append(session.run(batch))
+            except tf.errors.OutOfRangeError:
+                break
+    return batches
 
 
 def forwards(weights: Weights, *, params: model.HParams) -> dict[str, Forward]:
@@ -70,14 +86,26 @@ def lstm_weights(weights: Weights, layer: int, gates: str) -> Iterator[tuple[np.
         yield columns[:channels].T, columns[channels:-1].T, columns[-1]
 
 
-def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> Forward:
-    """PyTorch's own layers; sequences are packed, so that padding reaches neither direction."""
+def torch_layers(torch: ModuleType, *, params: model.HParams) -> tuple[Any, Any, Any]:
+    """Makes PyTorch's own convolutions, LSTM of all layers and last layer, with random weights."""
     channels = (model.INK_CHANNELS, *params.num_conv)
-    convolutions = [
+    convolutions = torch.nn.ModuleList(
         torch.nn.Conv1d(a, b, n, padding="same")
         for a, b, n in zip(channels, channels[1:], params.conv_len)
-    ]
-    recurrent = torch.nn.LSTM(channels[-1], params.num_nodes, params.num_layers, bidirectional=True)
+    )
+    recurrent = torch.nn.LSTM(
+        channels[-1],
+        params.num_nodes,
+        params.num_layers,
+        dropout=params.dropout,
+        bidirectional=True,
+    )
+    return convolutions, recurrent, torch.nn.Linear(2 * params.num_nodes, params.num_classes)
+
+
+def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> Forward:
+    """PyTorch's own layers; sequences are packed, so that padding reaches neither direction."""
+    convolutions, recurrent, dense = torch_layers(torch, params=params)
 
     def load(parameter: Any, values: np.ndarray) -> None:
         with torch.no_grad():
@@ -93,7 +121,9 @@ def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> F
             load(getattr(recurrent, f"weight_hh_l{layer}{suffix}"), of_state)
             load(getattr(recurrent, f"bias_ih_l{layer}{suffix}"), bias)
             load(getattr(recurrent, f"bias_hh_l{layer}{suffix}"), np.zeros_like(bias))
-    kernel, bias = (torch.from_numpy(weights[f"dense/{name}"]) for name in ("kernel", "bias"))
+    load(dense.weight, weights["dense/kernel"].T)
+    load(dense.bias, weights["dense/bias"])
+    recurrent.eval()  # no dropout
     packing = torch.nn.utils.rnn
 
     def forward(ink: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -109,7 +139,7 @@ def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> F
                 x, _ = packing.pad_packed_sequence(recurrent(packed)[0])
             else:  # without packing, which takes longer
                 x, _ = recurrent(x)
-            return torch.softmax(x.sum(0) @ kernel + bias, 1).numpy()
+            return torch.softmax(dense(x.sum(0)), 1).numpy()
 
     return forward
 

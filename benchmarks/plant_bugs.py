@@ -63,8 +63,8 @@ BUGS = (
     Bug(
         "Adam ignores the schedule",
         "network/optimiser.py",
-        "tf.compat.v1.train.AdamOptimizer(learning_rate)",
-        "tf.compat.v1.train.AdamOptimizer(0.01)",
+        "Adam(learning_rate, weight_decay",
+        "Adam(0.01, weight_decay",
         MODEL,
     ),
     Bug(
