@@ -6,8 +6,7 @@ r"""How fast is a training step, for each cell type, batch size and way of batch
 
 Prints drawings a second, and the share of the machine's own matrix-multiply rate that the true
 arithmetic (without padding) achieves; all settings take turns, and the median of the rounds
-counts. Where PyTorch is installed, the same network is trained with its nn.LSTM on the same
-batches.
+counts. Where PyTorch is installed, its nn.LSTM trains the same network on the same batches.
 """
 
 from __future__ import annotations
@@ -52,6 +51,9 @@ SETTINGS = [
 ]
 if hardware.half_precision() == tf.bfloat16:
     SETTINGS.append(("block_lstm, bfloat16", "sorted"))
+
+# Whether PyTorch's sequences are packed, which is the same network as ours.
+PYTORCH = {"PyTorch, packed": True, "PyTorch, padding read too": False}
 
 # The tutorial's million would take this machine's memory before the first step.
 SHUFFLE_RECORDS = 8192
@@ -102,15 +104,14 @@ class TensorFlowTrainer:
 
 
 class PyTorchTrainer:
-    """The same network by PyTorch's own layers, on batches read beforehand."""
+    """The same network by PyTorch's own layers on batches read beforehand."""
 
-    def __init__(self, torch, batches: list, num_classes: int):
+    def __init__(self, torch, batches: list, num_classes: int, *, packed: bool):
         params = model.HParams(num_classes=num_classes)
         self._torch = torch
-        layers = peers.torch_layers(torch, params=params)
-        self._convolutions, self._lstm, self._dense = layers
-        self._dropout = params.dropout
-        self._parameters = list(torch.nn.ModuleList(layers).parameters())
+        self._layers = peers.torch_layers(torch, params=params)
+        self._options = {"packed": packed, "dropout": params.dropout}
+        self._parameters = list(torch.nn.ModuleList(self._layers).parameters())
         self._optimizer = torch.optim.Adam(self._parameters, lr=params.learning_rate)
         self._clip = params.gradient_clipping_norm
         self._batches = [
@@ -120,16 +121,10 @@ class PyTorchTrainer:
         self._next = 0
 
     def step(self) -> int:
-        functional = self._torch.nn.functional
         ink, lengths, labels = self._batches[self._next % len(self._batches)]
         self._next += 1
-        mask = (self._torch.arange(ink.shape[1]) < lengths[:, None]).float()  # [B, T]
-        x = ink.transpose(1, 2)
-        for i, convolution in enumerate(self._convolutions):
-            x = convolution(functional.dropout(x, self._dropout) if i else x)
-        outputs, _ = self._lstm(x.permute(2, 0, 1))  # [T, B, 2N]
-        logits = self._dense((outputs * mask.t()[:, :, None]).sum(0))
-        loss = functional.cross_entropy(logits, labels)
+        logits = peers.torch_logits(self._torch, self._layers, ink, lengths, **self._options)
+        loss = self._torch.nn.functional.cross_entropy(logits, labels)
         self._optimizer.zero_grad()
         loss.backward()
         self._torch.nn.utils.clip_grad_norm_(self._parameters, self._clip)
@@ -178,8 +173,9 @@ def make_trainers(files: list[str], num_classes: int) -> dict[Setting, Trainer]:
         for batching in ("random", "sorted") if torch else ():
             input_fn = make_input_fn(batching, files, batch_size, num_classes)
             batches = peers.read_batches(input_fn, most=max(8, 2048 // batch_size))
-            key = ("PyTorch", batching, batch_size)
-            trainers[key] = PyTorchTrainer(torch, batches, num_classes)
+            for name, packed in PYTORCH.items():
+                trainer = PyTorchTrainer(torch, batches, num_classes, packed=packed)
+                trainers[name, batching, batch_size] = trainer
     return trainers
 
 

@@ -30,8 +30,12 @@ ONNX_IR_VERSION = 8
 
 
 def read_weights(checkpoint: str, *, params: model.HParams) -> Weights:
+    """Reads them; the last layer's divided by the temperature, as an export's logits are."""
     reader = tf.train.load_checkpoint(checkpoint)
-    return {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
+    weights = {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
+    for name in ("dense/kernel", "dense/bias"):
+        weights[name] = weights[name] / params.temperature
+    return weights
 
 
 def read_batches(input_fn: Callable, *, most: int | None = None) -> list[Batch]:
@@ -103,9 +107,41 @@ def torch_layers(torch: ModuleType, *, params: model.HParams) -> tuple[Any, Any,
     return convolutions, recurrent, torch.nn.Linear(2 * params.num_nodes, params.num_classes)
 
 
+def torch_logits(
+    torch: ModuleType,
+    layers: tuple[Any, Any, Any],
+    ink: Any,
+    lengths: Any,
+    *,
+    packed: bool,
+    dropout: float = 0.0,
+) -> Any:
+    """Computes logits, [B, K], of tensors by the layers of `torch_layers`.
+
+    With sequences that are not packed the backward direction reads the padding first: not the same
+    network, but a faster one.
+    """
+    convolutions, recurrent, dense = layers
+    mask = torch.arange(ink.shape[1]) < lengths[:, None]  # [B, T]
+    x = ink.transpose(1, 2)
+    for i, convolution in enumerate(convolutions):
+        dropped = torch.nn.functional.dropout(x, dropout) if i and dropout else x
+        x = convolution(dropped) * mask[:, None]
+    x = x.permute(2, 0, 1)  # [T, B, C]
+    if packed:
+        packing = torch.nn.utils.rnn
+        x = packing.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        x, _ = packing.pad_packed_sequence(recurrent(x)[0])
+    else:
+        x, _ = recurrent(x)
+        x = x * mask.t()[:, :, None]
+    return dense(x.sum(0))
+
+
 def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> Forward:
-    """PyTorch's own layers; sequences are packed, so that padding reaches neither direction."""
-    convolutions, recurrent, dense = torch_layers(torch, params=params)
+    """PyTorch's own layers with our weights."""
+    layers = torch_layers(torch, params=params)
+    convolutions, recurrent, dense = layers
 
     def load(parameter: Any, values: np.ndarray) -> None:
         with torch.no_grad():
@@ -124,22 +160,12 @@ def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> F
     load(dense.weight, weights["dense/kernel"].T)
     load(dense.bias, weights["dense/bias"])
     recurrent.eval()  # no dropout
-    packing = torch.nn.utils.rnn
 
     def forward(ink: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            own_lengths = torch.from_numpy(lengths)
-            mask = torch.arange(ink.shape[1]) < own_lengths[:, None]  # [B, T]
-            x = torch.from_numpy(ink).transpose(1, 2)
-            for convolution in convolutions:
-                x = convolution(x) * mask[:, None]
-            x = x.permute(2, 0, 1)  # [T, B, C]
-            if len(lengths) > 1:
-                packed = packing.pack_padded_sequence(x, own_lengths, enforce_sorted=False)
-                x, _ = packing.pad_packed_sequence(recurrent(packed)[0])
-            else:  # without packing, which takes longer
-                x, _ = recurrent(x)
-            return torch.softmax(dense(x.sum(0)), 1).numpy()
+            tensors = torch.from_numpy(ink), torch.from_numpy(lengths)
+            packed = len(lengths) > 1  # one alone has no padding, and is faster so
+            return torch.softmax(torch_logits(torch, layers, *tensors, packed=packed), 1).numpy()
 
     return forward
 

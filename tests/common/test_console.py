@@ -1,4 +1,6 @@
 import io
+import os
+import runpy
 import signal
 import sys
 
@@ -26,6 +28,23 @@ def test_lists_with_an_empty_item_are_refused_by_their_flag(text):
     holder._flagvalues(["program", f"--animals={text}"])
     with pytest.raises(ValueError, match="--animals=.*nothing stands before, after or between"):
         console.flag_items(holder)
+
+
+@pytest.mark.parametrize(
+    ("cores", "own", "expected"), [(8, None, "4"), (1, None, "1"), (8, "3", "3")]
+)
+def test_an_operation_takes_half_of_the_cores_unless_told_otherwise(
+    monkeypatch, cores, own, expected
+):
+    name = "TF_NUM_INTRAOP_THREADS"
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    # First set, so that whatever the module sets is taken back after the test.
+    monkeypatch.setenv(name, own or "")
+    if own is None:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # which the module sets too
+    runpy.run_path(console.__file__)
+    assert os.environ[name] == expected
 
 
 def test_items_come_without_the_blanks_around_them():
