@@ -116,8 +116,8 @@ def training_input_fn(
         processes, every num_parts-th block of them.
       distortion, beginnings: how much and how many of the drawings are changed, as in
         `variation.vary`.
-      class_balance: 0 for none; otherwise the features have a `weight`, float32 [B], 1 in the mean
-        of a pool: a class has the less weight, the more drawings there are of it, to this power.
+      class_balance: 0 for none; otherwise the features have a `logit_adjustment`, float32 [K]: the
+        logarithm of each class's share of a pool, times this number.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.
@@ -209,8 +209,9 @@ def _sorted_batches(
             counts = tf.math.bincount(
                 tf.cast(class_index, tf.int32), minlength=num_classes, dtype=tf.float32
             )
-            weight = tf.gather(tf.maximum(counts, 1.0), parsed["class_index"]) ** -class_balance
-            parsed["weight"] = weight / tf.reduce_mean(weight)
+            # One more of each, since a pool may happen to have none of a class.
+            shares = (counts + 1) / tf.reduce_sum(counts + 1)
+            parsed["logit_adjustment"] = class_balance * tf.math.log(shares)
         return parsed
 
     @as_it_is
@@ -230,6 +231,8 @@ def _sorted_batches(
 
 def _cut_batch(pool: Pool, number: tf.Tensor, batch_size: int) -> Batch:
     part = slice(number * batch_size, (number + 1) * batch_size)
-    batch = {name: values[part] for name, values in pool.items()}
-    ink, class_index = batch.pop("ink"), batch.pop("class_index")
-    return {"ink": ink.to_tensor(), "lengths": ink.row_lengths(), **batch}, class_index
+    ink = pool["ink"][part]
+    features = {"ink": ink.to_tensor(), "lengths": ink.row_lengths()}
+    if "logit_adjustment" in pool:
+        features["logit_adjustment"] = pool["logit_adjustment"]
+    return features, pool["class_index"][part]

@@ -110,7 +110,7 @@ class PyTorchTrainer:
         params = model.HParams(num_classes=num_classes)
         self._torch = torch
         self._layers = peers.torch_layers(torch, params=params)
-        self._options = {"packed": packed, "dropout": params.dropout}
+        self._packed, self._dropout = packed, params.dropout
         self._parameters = list(torch.nn.ModuleList(self._layers).parameters())
         self._optimizer = torch.optim.Adam(self._parameters, lr=params.learning_rate)
         self._clip = params.gradient_clipping_norm
@@ -123,7 +123,9 @@ class PyTorchTrainer:
     def step(self) -> int:
         ink, lengths, labels = self._batches[self._next % len(self._batches)]
         self._next += 1
-        logits = peers.torch_logits(self._torch, self._layers, ink, lengths, **self._options)
+        logits = peers.torch_logits(
+            self._torch, self._layers, ink, lengths, packed=self._packed, dropout=self._dropout
+        )
         loss = self._torch.nn.functional.cross_entropy(logits, labels)
         self._optimizer.zero_grad()
         loss.backward()

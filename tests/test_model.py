@@ -268,15 +268,20 @@ def test_labels_are_smoothed_in_training_alone():
     assert loss_and_gradients(features, labels, params)[0] == pytest.approx(exact.mean(), rel=1e-5)
 
 
-def test_the_loss_is_the_weighted_mean_where_drawings_have_weights():
-    features = ragged_features(np.random.default_rng(0), [4, 6, 3])
-    labels, weights = np.array([0, 2, 1]), np.array([0.5, 2.0, 0.25], np.float32)
+def test_the_loss_alone_sees_adjusted_logits():
+    features, labels = ragged_features(np.random.default_rng(0), [4, 6, 3]), np.array([0, 2, 1])
+    adjustment = np.array([0.5, -2.0, 1.0], np.float32)
     variables: dict = {}
-    powers = np.exp(predict(features, variables=variables))
-    losses = -np.log(powers[np.arange(3), labels] / powers.sum(axis=1))
-    for given, expected in (({}, losses.mean()), ({"weight": weights}, (losses * weights).mean())):
-        found = training_loss({**features, **given}, labels, TINY, variables)
-        assert found == pytest.approx(expected, rel=1e-5)
+    logits = predict(features, variables=variables)
+    expected = []
+    for added in (0.0, adjustment):
+        powers = np.exp(logits + added)
+        losses = -np.log(powers[np.arange(3), labels] / powers.sum(axis=1))
+        expected.append(losses.mean())
+    adjusted = {**features, "logit_adjustment": adjustment}
+    found = [training_loss(each, labels, TINY, variables) for each in (features, adjusted)]
+    assert found == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(predict(adjusted, variables=variables), logits)
 
 
 def test_adam_follows_the_schedule():
