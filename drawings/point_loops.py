@@ -40,8 +40,13 @@ def _encode_axis(values, steps):
 
     All in float32 and in this order of operations: the tutorial's records are equal bit for bit.
     """
-    lower = values.min()
-    scale = values.max() - lower
+    lower = upper = values[0]
+    for value in values:  # numba takes a second to compile min() and max()
+        if value < lower:
+            lower = value
+        elif value > upper:
+            upper = value
+    scale = upper - lower
     if scale == 0:
         scale = np.float32(1)  # an axis without extent is only moved
     previous = (values[0] - lower) / scale
