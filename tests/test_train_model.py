@@ -11,6 +11,7 @@ from absl import flags
 from absl.testing import flagsaver
 from helpers import (
     CLASSES,
+    ROOT,
     TINY,
     global_step,
     run_new_process,
@@ -120,6 +121,21 @@ def test_flags_that_are_not_given_are_the_tutorials(run_of):
     assert dataclasses.replace(run.params, cell_type="auto") == model.HParams(num_classes=3)
     assert (run.steps, run.batch_size, run.warm_start_from) == (100000, 8, "")
     assert run.model_dir.startswith("runs/20")
+
+
+RECIPES = sorted(os.listdir(os.path.join(ROOT, "recipes")))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_can_be_run(run_of, name, monkeypatch):
+    monkeypatch.setattr(
+        hardware, "cpu_has_bfloat16", lambda: True
+    )  # --mixed_precision is refused else
+    run = run_of(flagfile=os.path.join(ROOT, "recipes", name))
+    plain = run_of()
+    # The tutorial's is what happens without flags; the others change something.
+    same = (run.params, run.steps, run.batch_size) == (plain.params, plain.steps, plain.batch_size)
+    assert same == (name == "tutorial.flags")
 
 
 @pytest.mark.parametrize(
