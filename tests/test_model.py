@@ -275,9 +275,7 @@ def test_the_loss_alone_sees_adjusted_logits():
     logits = predict(features, variables=variables)
     expected = []
     for added in (0.0, adjustment):
-        powers = np.exp(logits + added)
-        losses = -np.log(powers[np.arange(3), labels] / powers.sum(axis=1))
-        expected.append(losses.mean())
+        expected.append(-np.log(softmax(logits + added)[np.arange(3), labels]).mean())
     adjusted = {**features, "logit_adjustment": adjustment}
     found = [training_loss(each, labels, TINY, variables) for each in (features, adjusted)]
     assert found == pytest.approx(expected, rel=1e-5)
@@ -437,7 +435,7 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
     losses = [-np.log(softmax(logits / t)[np.arange(7), labels]).mean() for t in temperatures]
     for batch_size in (1, 3, 7):
         result = estimator.evaluate(dataset_fn(features, labels, batch_size))
-        assert result["temperature"] == pytest.approx(temperatures[np.argmin(losses)], rel=0.03)
+        assert result["temperature"] == pytest.approx(temperatures[np.argmin(losses)], rel=0.01)
         assert result["drawings"] == 7
         assert result["loss"] == pytest.approx(
             -np.log(probabilities[np.arange(7), labels]).mean(), rel=1e-5

@@ -128,9 +128,8 @@ RECIPES = sorted(os.listdir(os.path.join(ROOT, "recipes")))
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_can_be_run(run_of, name, monkeypatch):
-    monkeypatch.setattr(
-        hardware, "cpu_has_bfloat16", lambda: True
-    )  # --mixed_precision is refused else
+    # Where nothing multiplies faster, --mixed_precision is refused.
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: True)
     run = run_of(flagfile=os.path.join(ROOT, "recipes", name))
     plain = run_of()
     # The tutorial's is what happens without flags; the others change something.
