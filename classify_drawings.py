@@ -22,7 +22,6 @@ from common import console
 
 import numpy as np
 import orjson
-import tensorflow as tf
 from absl import flags
 
 from drawings import ndjson
@@ -37,7 +36,7 @@ STANDARD_INPUT = "-"
 END = object()
 
 # Drawings classified together, to sort them into batches of about one length, and read ahead.
-CHUNK_DRAWINGS = 512
+CHUNK_DRAWINGS = 4096
 QUEUE_DRAWINGS = 2 * CHUNK_DRAWINGS
 
 
@@ -143,4 +142,4 @@ def main(paths: Sequence[str]) -> int | None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,), operands=True)
+    console.run(main, operands=True)

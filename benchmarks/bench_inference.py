@@ -3,8 +3,8 @@ r"""How fast are evaluation, classification and a single answer, against PyTorch
     python benchmarks/bench_inference.py --model=runs/2026-11-22-174400 \
         --eval_data="rnn_tutorial_data/eval.tfrecord-?????-of-?????" drawings.ndjson...
 
-The others, where they are installed (requirements-bench.txt), compute the same network with the
-same weights on the same batches, which they are handed ready; that they find the same
+PyTorch, where it is installed (requirements-bench.txt), and ONNX Runtime compute the same network
+with the same weights on the same batches, which they are handed ready; that they find the same
 probabilities is checked first. Ours is timed with all that belongs to it: reading and metrics in
 an evaluation; parsing, batching and writing answers for lines of ndjson. A model without
 `--positions` and `--batch_norm` is needed. All take turns, and the median of the rounds counts.
@@ -34,6 +34,7 @@ import model
 from drawings import ink, ndjson
 from evaluation import outcomes
 from serving import classifier
+from serving import weights as network_weights
 from training import model_dirs, run
 
 _EVAL_DATA = flags.DEFINE_string("eval_data", None, "Pattern of records.", required=True)
@@ -95,23 +96,25 @@ def sorted_batches(inks: Sequence[np.ndarray]) -> list[Batch]:
     return batches
 
 
-def forward_all(forward: peers.Forward, batches: Sequence[Batch]) -> Callable[[], None]:
+def forward_all(peer: peers.Peer, batches: Sequence[Batch]) -> Callable[[], None]:
+    prepared = [peer.prepare(*batch) for batch in batches]
+
     def run_all() -> None:
-        for batch in batches:
-            forward(*batch)
+        for batch in prepared:
+            peer.forward(batch)
 
     return run_all
 
 
 def check_agreement(
-    forwards: dict[str, peers.Forward], served: classifier.Classifier, documents: Sequence[dict]
+    others: dict[str, peers.Peer], served: classifier.Classifier, documents: Sequence[dict]
 ) -> None:
     """Raises ValueError where another's first guess has another probability than ours."""
     for document in documents:
         rows = ink.strokes_to_ink(document["drawing"])
         ours = served.classify(document["drawing"])[0].probability
-        for name, forward in forwards.items():
-            theirs = forward(rows[np.newaxis], np.array([len(rows)])).max()
+        for name, peer in others.items():
+            theirs = peer.forward(peer.prepare(rows[np.newaxis], np.array([len(rows)])))[0]
             if abs(theirs - ours) > TOLERANCE:
                 raise ValueError(f"{name} finds {theirs}, Classifier {ours}")
 
@@ -126,11 +129,9 @@ def median_latency(answer: Callable[[int], object]) -> float:
     return statistics.median(times)
 
 
-def latency_of(forward: peers.Forward, inks: Sequence[np.ndarray]) -> Callable[[], float]:
-    def answer(i: int) -> np.ndarray:
-        return forward(inks[i][np.newaxis], np.array([len(inks[i])]))
-
-    return lambda: median_latency(answer)
+def latency_of(peer: peers.Peer, inks: Sequence[np.ndarray]) -> Callable[[], float]:
+    prepared = [peer.prepare(one[np.newaxis], np.array([len(one)])) for one in inks]
+    return lambda: median_latency(lambda i: peer.forward(prepared[i]))
 
 
 def measure(ways: dict[str, Callable[[], float]]) -> dict[str, float]:
@@ -157,8 +158,8 @@ def main(paths: Sequence[str]) -> None:
     tf1.disable_eager_execution()
     found = model_dirs.find_model(flags.FLAGS.model)
     served = classifier.Classifier(flags.FLAGS.model)
-    weights = peers.read_weights(found.checkpoint, params=found.params)
-    forwards = peers.forwards(weights, params=found.params)
+    weights = network_weights.read(found.checkpoint, params=found.params)
+    others = peers.peers(weights, params=found.params, classes=found.classes)
 
     files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
     input_fn = input_pipeline.eval_input_fn(
@@ -169,7 +170,7 @@ def main(paths: Sequence[str]) -> None:
     lines = list(itertools.islice(lines_in_turn(paths), _LINES.value))
     documents = [ndjson.parse_document(line) for line in lines]
     inks = [ink.strokes_to_ink(document["drawing"]) for document in documents]
-    check_agreement(forwards, served, documents[: _SINGLE.value])
+    check_agreement(others, served, documents[: _SINGLE.value])
     batches = sorted_batches(inks)
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
         file.write(b"".join(lines))
@@ -179,10 +180,10 @@ def main(paths: Sequence[str]) -> None:
         single = {
             "ours": lambda: median_latency(lambda i: served.classify(documents[i]["drawing"]))
         }
-        for name, forward in forwards.items():
-            evaluating[name] = rate(evaluated, forward_all(forward, eval_batches))
-            classifying[name] = rate(len(inks), forward_all(forward, batches))
-            single[name] = latency_of(forward, inks)
+        for name, peer in others.items():
+            evaluating[name] = rate(evaluated, forward_all(peer, eval_batches))
+            classifying[name] = rate(len(inks), forward_all(peer, batches))
+            single[name] = latency_of(peer, inks[: _SINGLE.value])
         print(f"{shared.NUM_CORES} cores\n")
         print("| what | by | | ours is |\n|---|---|---|---|")
         for what, ways in (

@@ -17,15 +17,16 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from common import files
 
 import jinja2
 import numpy as np
-import tensorflow as tf
 
 import model
+from serving import weights as network_weights
+from serving.weights import Weights
 
 # In the model's folder.
 FILE = "draw.html"
@@ -64,17 +65,13 @@ def write(path: str, *, checkpoint: str, params: model.HParams, classes: Sequenc
       params: the network's hyper-parameters.
       classes: K class names.
     """
-    reader = tf.train.load_checkpoint(checkpoint)
-    variables = {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
-    files.write_whole(path, page(variables, params=params, classes=classes))
+    weights = network_weights.read(checkpoint, params=params)
+    files.write_whole(path, page(weights, params=params, classes=classes))
 
 
-def page(
-    variables: Mapping[str, np.ndarray], *, params: model.HParams, classes: Sequence[str]
-) -> str:
-    """Returns the page's text; `variables` are the network's float32 weights by name."""
-    logits = {name: variables[name] / params.temperature for name in ("dense/kernel", "dense/bias")}
-    variables = {**variables, **logits}
+def page(weights: Weights, *, params: model.HParams, classes: Sequence[str]) -> str:
+    """Returns the page's text."""
+    variables = network_weights.calibrated(weights, params=params)
     description = {
         "params": dataclasses.asdict(params),
         "words": list(classes),

@@ -13,6 +13,8 @@ Both return, for k the smaller of 5 and the number of classes:
     classes           string [B, k], likeliest first
     probabilities     float32 [B, k]
     embedding         float32 [B, 2N]: the summed outputs of the last LSTM layer
+
+Beside it lies the same network as an ONNX file, see onnx_network.py, which `Classifier` loads.
 """
 
 from __future__ import annotations
@@ -29,11 +31,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 import model
 from dataset import records
-from serving import classifier
+from serving import classifier, onnx_network, weights
 from training import model_dirs
-
-# Guesses a drawing.
-TOP_K = 5
 
 UNFINISHED = "unfinished-"
 
@@ -74,6 +73,9 @@ def export(
             strip_default_attrs=True,  # so that releases that do not know them load it
         )
         builder.save()
+    network = weights.read(checkpoint, params=params)
+    with tf.io.gfile.GFile(os.path.join(unfinished, classifier.ONNX_FILE), "wb") as file:
+        file.write(onnx_network.build(network, params=params, classes=classes))
     assets = os.path.join(unfinished, model_dirs.EXPORT_ASSETS)
     tf.io.gfile.makedirs(assets)
     model_dirs.write_description(assets, params=params, classes=classes)
@@ -115,7 +117,7 @@ def _signature(
         features = {"ink": ink, "lengths": lengths}
         spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
     probabilities, indices = tf.math.top_k(
-        spec.predictions["probabilities"], k=min(TOP_K, len(classes))
+        spec.predictions["probabilities"], k=min(onnx_network.TOP_K, len(classes))
     )  # [B, k]
     outputs = {
         "classes": tf.gather(tf.constant(classes), indices),

@@ -257,6 +257,39 @@ def tf_config(kind, index=0, cluster=None) -> dict[str, str]:
     return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}
 
 
+# Networks of every kind, as changes of TINY, for what computes them without TensorFlow.
+NETWORKS = [
+    {},
+    {"batch_norm": True, "num_conv": (5, 6, 3), "conv_len": (4, 1, 3), "num_layers": 2},
+    {"num_conv": (), "conv_len": (), "num_nodes": 7, "num_classes": 9},
+    {"num_classes": 1},
+    {"temperature": 2.5, "positions": True},
+    {"num_conv": (), "conv_len": (), "positions": True},
+]
+
+
+def random_weights(params, *, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shapes = model.variable_shapes(params)
+    weights = {name: rng.normal(0, 0.3, shape) for name, shape in shapes.items()}
+    for name in weights:
+        if name.endswith("variance"):
+            weights[name] = 0.5 + weights[name] ** 2
+    return {name: value.astype(np.float32) for name, value in weights.items()}
+
+
+def by_tensorflow(weights, inks, *, params) -> list[dict[str, np.ndarray]]:
+    """What the network with such weights predicts of each drawing, one at a time."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        rows = tf.compat.v1.placeholder(tf.float32, [1, None, 3])
+        features = {"ink": rows, "lengths": tf.shape(rows, tf.int64)[1:2]}
+        spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+        for variable in tf.compat.v1.global_variables():
+            variable.load(weights[variable.op.name], session)
+        found = [session.run(spec.predictions, {rows: one[np.newaxis]}) for one in inks]
+    return [{name: values[0] for name, values in one.items()} for one in found]
+
+
 def spoil_weights(checkpoint, value: float) -> None:
     """Writes a checkpoint again with one weight of the last layer that is such a number."""
     reader = tf.train.load_checkpoint(str(checkpoint))

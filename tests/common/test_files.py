@@ -34,3 +34,12 @@ def test_a_file_is_written_whole_and_a_folder_listed(tmp_path):
     assert (tmp_path / "b").read_text("utf-8") == "кот\n"
     assert files.list_folder(str(tmp_path)) == ["a", "b"]
     assert files.list_folder(str(tmp_path / "missing")) == []
+
+
+def test_a_remote_file_is_read_as_a_local_one(tmp_path):
+    for folder in (str(tmp_path), "ram://test_files"):
+        path = f"{folder}/word"
+        assert not files.exists(path)
+        files.write_whole(path, "кот\n")
+        assert files.exists(path) and files.read_bytes(path).decode() == "кот\n"
+        assert files.list_folder(folder) == ["word"]

@@ -1,7 +1,12 @@
 import json
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from helpers import ROOT
 
 from drawings import ndjson
 from serving import classifier
@@ -26,6 +31,62 @@ def test_guesses_do_not_depend_on_what_is_classified_together(trained, model):
         )
         probabilities = [guess.probability for guess in guesses]
         assert probabilities == sorted(probabilities, reverse=True) and len(guesses) == 5
+
+
+def test_many_batches_give_each_drawing_its_own_guesses(trained, model):
+    drawings = [
+        classifier.prepare(ndjson.parse_document(line)["drawing"]) for line in trained.lines
+    ]
+    once = model.classify_points(drawings)
+    many = model.classify_points(drawings * 4)  # side by side, and sorted into other batches
+    assert len(many) == 192 > classifier.BATCH_SIZE
+    for i, guesses in enumerate(many):
+        expected = once[i % len(once)]
+        assert [guess.word for guess in guesses] == [guess.word for guess in expected]
+        assert [g.probability for g in guesses] == pytest.approx(
+            [g.probability for g in expected], abs=1e-5
+        )
+    assert model.classify_points([]) == []
+
+
+def test_it_guesses_what_the_saved_model_does(trained, model):
+    points = [classifier.prepare(json.loads(line)["drawing"]) for line in trained.lines[:12]]
+    padded = np.zeros((len(points), max(map(len, points)), 3), np.float32)
+    for row, drawing in zip(padded, points):
+        row[: len(drawing)] = drawing
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], model.folder)
+        signature = loaded.signature_def["serving_default"]
+        outputs = [signature.outputs[name].name for name in ("classes", "probabilities")]
+        feeds = {"points": padded, "lengths": [len(drawing) for drawing in points]}
+        classes, probabilities = session.run(
+            outputs, {signature.inputs[name].name: value for name, value in feeds.items()}
+        )
+    for guesses, words, likely in zip(model.classify_points(points), classes, probabilities):
+        assert [guess.word for guess in guesses] == [word.decode() for word in words]
+        np.testing.assert_allclose([g.probability for g in guesses], likely, atol=1e-5)
+
+
+def test_an_export_of_before_there_was_an_onnx_file_guesses_the_same(trained, model, tmp_path):
+    shutil.copytree(trained.export, tmp_path / "1")
+    (tmp_path / "1" / classifier.ONNX_FILE).unlink()
+    strokes = json.loads(trained.lines[0])["drawing"]
+    assert classifier.Classifier(str(tmp_path)).classify(strokes) == model.classify(strokes)
+
+
+def test_a_damaged_onnx_file_is_named_as_such(trained, tmp_path):
+    shutil.copytree(trained.export, tmp_path / "1")
+    (tmp_path / "1" / classifier.ONNX_FILE).write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="/1: not an export of train_model.py, or a damaged one"):
+        classifier.Classifier(str(tmp_path))
+
+
+def test_classifying_does_without_tensorflow():
+    source = "import sys, classify_drawings; print({'tensorflow', 'numba'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_simplified_drawings_stay_as_they_are_and_others_are_simplified():
@@ -63,6 +124,6 @@ def test_a_folder_without_an_export_says_what_was_looked_for(trained, tmp_path):
     (tmp_path / "checkpoint").touch()
     with pytest.raises(ValueError, match="there are checkpoints: train_model.py"):
         classifier.Classifier(str(tmp_path))
-    (tmp_path / "saved_model.pb").write_bytes(b"nonsense")
+    (tmp_path / classifier.SAVED_MODEL).write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="not an export of train_model.py, or a damaged one"):
         classifier.Classifier(str(tmp_path))

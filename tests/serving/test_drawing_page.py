@@ -11,14 +11,23 @@ import time
 import browser as browsers
 import numpy as np
 import pytest
-import tensorflow as tf
-from helpers import CLASSES, TINY, convert, ndjson_line, random_strokes, read_records, run_program
+from helpers import (
+    CLASSES,
+    NETWORKS,
+    TINY,
+    by_tensorflow,
+    convert,
+    ndjson_line,
+    random_strokes,
+    random_weights,
+    read_records,
+    run_program,
+)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 
-import model
 from dataset import records
 from drawings import ink
 from serving import classifier, drawing_page
@@ -56,16 +65,6 @@ def phone(need_browser):
 def browser(request):
     """Both browsers, one after the other."""
     return request.getfixturevalue(request.param)
-
-
-def random_weights(params, *, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    shapes = model.variable_shapes(params)
-    weights = {name: rng.normal(0, 0.3, shape) for name, shape in shapes.items()}
-    for name in weights:
-        if name.endswith("variance"):
-            weights[name] = 0.5 + weights[name] ** 2
-    return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
 def write_page(folder, params=TINY, classes=CLASSES, *, weights=None) -> str:
@@ -186,17 +185,7 @@ def test_weights_are_packed_within_half_a_step():
     assert (np.abs(unpacked - matrix) <= 0.501 * scales).all()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"batch_norm": True, "num_conv": (5, 6, 3), "conv_len": (4, 1, 3), "num_layers": 2},
-        {"num_conv": (), "conv_len": (), "num_nodes": 7, "num_classes": 9},
-        {"num_classes": 1},
-        {"temperature": 2.5, "positions": True},
-        {"num_conv": (), "conv_len": (), "positions": True},
-    ],
-)
+@pytest.mark.parametrize("changes", NETWORKS)
 def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
     params = dataclasses.replace(TINY, **changes)
     weights = random_weights(params)
@@ -204,20 +193,14 @@ def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
     open_page(wide, write_page(tmp_path, params, words, weights=weights))
     rng = np.random.default_rng(0)
     drawings = [random_strokes(rng) for _ in range(20)]
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        rows = tf.compat.v1.placeholder(tf.float32, [1, None, 3])
-        features = {"ink": rows, "lengths": tf.shape(rows, tf.int64)[1:2]}
-        spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
-        for variable in tf.compat.v1.global_variables():
-            variable.load(weights[variable.op.name], session)
-        for strokes, answer in zip(drawings, ask(wide, "classify", drawings)):
-            found = session.run(
-                spec.predictions["probabilities"], {rows: ink.strokes_to_ink(strokes)[np.newaxis]}
-            )[0]
-            ours = {guess["word"]: guess["probability"] for guess in answer}
-            np.testing.assert_allclose([ours[word] for word in words], found, atol=2e-4)
-            probabilities = [guess["probability"] for guess in answer]
-            assert probabilities == sorted(probabilities, reverse=True)
+    expected = by_tensorflow(weights, [ink.strokes_to_ink(d) for d in drawings], params=params)
+    for found, answer in zip(expected, ask(wide, "classify", drawings)):
+        ours = {guess["word"]: guess["probability"] for guess in answer}
+        np.testing.assert_allclose(
+            [ours[word] for word in words], found["probabilities"], atol=2e-4
+        )
+        probabilities = [guess["probability"] for guess in answer]
+        assert probabilities == sorted(probabilities, reverse=True)
 
 
 def test_strokes_are_simplified_and_refused_as_in_python(wide, tmp_path):
