@@ -43,3 +43,10 @@ def test_a_remote_file_is_read_as_a_local_one(tmp_path):
         files.write_whole(path, "кот\n")
         assert files.exists(path) and files.read_bytes(path).decode() == "кот\n"
         assert files.list_folder(folder) == ["word"]
+
+
+def test_what_a_remote_file_system_says_is_an_error_of_files():
+    with pytest.raises(OSError):
+        files.read_bytes("ram://nowhere/at/all")
+    with pytest.raises(OSError, match="File system scheme 'nosuchsystem' not implemented"):
+        files.exists("nosuchsystem://nowhere")
