@@ -28,8 +28,10 @@ import onnxruntime
 
 from drawings import ink
 
-# Drawings the network takes at once; of those given together, the ones of about one length.
+# Drawings the network takes at once, of those given together the ones of about one length, and
+# points of them, some 10 KB each: only drawings of more than 512 points are fewer.
 BATCH_SIZE = 64
+BATCH_POINTS = 64 * 512
 
 # Where a model's folder holds its exports, the file that makes a folder an export, and the one
 # in it that is loaded.
@@ -119,13 +121,15 @@ class Classifier:
             for i, classes, likely in zip(batch, indices.tolist(), probabilities.tolist()):
                 guesses[i] = [Guess(self.words[k], p) for k, p in zip(classes, likely)]
 
-        batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+        batches = []  # the longest first: none of them is left to wait for in the end
+        while order:
+            size = max(1, min(BATCH_SIZE, BATCH_POINTS // len(drawings[order[-1]])))
+            batches.append(order[-size:])
+            del order[-size:]
         if len(batches) == 1:
             guess(self._alone, batches[0])
-        elif batches:
-            # The longest first: none is left to wait for in the end.
-            one = functools.partial(guess, self._side_by_side)
-            for _ in self._pool.map(one, reversed(batches)):
+        else:
+            for _ in self._pool.map(functools.partial(guess, self._side_by_side), batches):
                 pass
         return guesses
 

@@ -49,6 +49,28 @@ def test_many_batches_give_each_drawing_its_own_guesses(trained, model):
     assert model.classify_points([]) == []
 
 
+def test_long_drawings_are_batched_by_their_points(model, monkeypatch):
+    rng = np.random.default_rng(0)
+    drawings = [rng.normal(size=(n, 3)).astype(np.float32) for n in (900, 2, 300, 31, 400)]
+    expected = model.classify_points(drawings)
+    monkeypatch.setattr(classifier, "BATCH_POINTS", 800)  # 900, 400 and 300, 31 and 2 together
+    sizes = []
+    session = model._side_by_side
+
+    class Watched:
+        def run(self, outputs, feeds):
+            sizes.append(feeds["points"].shape[:2])
+            return session.run(outputs, feeds)
+
+    monkeypatch.setitem(model.__dict__, "_side_by_side", Watched())
+    found = model.classify_points(drawings)
+    assert sorted(sizes) == [(1, 900), (2, 31), (2, 400)]
+    for guesses, others in zip(found, expected):
+        assert [g.probability for g in guesses] == pytest.approx(
+            [g.probability for g in others], abs=1e-5
+        )
+
+
 def test_it_guesses_what_the_saved_model_does(trained, model):
     points = [classifier.prepare(json.loads(line)["drawing"]) for line in trained.lines[:12]]
     padded = np.zeros((len(points), max(map(len, points)), 3), np.float32)
