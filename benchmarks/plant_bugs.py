@@ -308,6 +308,27 @@ BUGS = (
         "extent = tf.reduce_max(xy, axis=1, keepdims=True) - lower",
         "tests/serving/test_exporting.py",
     ),
+    Bug(
+        "padding in the box of an ONNX file's drawing",
+        "serving/onnx_network.py",
+        'graph.add("Where", own, xy, graph.floats(outside))',
+        "xy",
+        "tests/serving/test_onnx_network.py",
+    ),
+    Bug(
+        "another batch's guesses",
+        "serving/classifier.py",
+        "del order[-size:]",
+        "del order[:size]",
+        "tests/serving/test_classifier.py",
+    ),
+    Bug(
+        "rare classes come more seldom",
+        "input_pipeline.py",
+        "** -class_balance",
+        "** class_balance",
+        "tests/test_input_pipeline.py",
+    ),
 )
 
 
