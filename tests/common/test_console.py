@@ -1,3 +1,5 @@
+import gc
+import importlib.util
 import io
 import os
 import runpy
@@ -9,6 +11,7 @@ from common import console
 import pytest
 import tensorflow as tf
 from absl import flags
+from helpers import ROOT
 
 
 def test_the_reason_of_an_error_comes_without_tensorflows_graph():
@@ -28,6 +31,32 @@ def test_lists_with_an_empty_item_are_refused_by_their_flag(text):
     holder._flagvalues(["program", f"--animals={text}"])
     with pytest.raises(ValueError, match="--animals=.*nothing stands before, after or between"):
         console.flag_items(holder)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"), [("train_model.py", False), ("somewhere/notebook.py", True)]
+)
+def test_no_program_looks_for_garbage_while_it_imports(monkeypatch, script, expected):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "argv", [str(ROOT / script)])
+    source = importlib.util.spec_from_file_location("imported_again", console.__file__)
+    try:
+        source.loader.exec_module(importlib.util.module_from_spec(source))
+        assert gc.isenabled() == expected
+    finally:
+        gc.enable()
+
+
+def test_it_is_looked_for_while_a_program_works(monkeypatch):
+    monkeypatch.setattr(console.app, "run", lambda main, **options: main(["program"]))
+    seen = []
+    gc.disable()
+    try:
+        console.run(lambda: seen.append(gc.isenabled()))
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert seen == [True]
 
 
 @pytest.mark.parametrize(
