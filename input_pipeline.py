@@ -11,8 +11,7 @@ How records become batches, and why each step stands where it does:
                  create_dataset.py has shuffled the records
     repeat       before the batches, so that every batch is full
     pools        many batches' records, parsed by one call and sorted by length, so that a
-                 batch holds drawings of about one length and little padding; where classes are
-                 to be balanced, drawn from many more
+                 batch holds drawings of about one length and little padding
     batches      cut from the pool and handed on in a random order
 """
 
@@ -31,10 +30,6 @@ POOL_BATCHES = 128
 
 # Drawings a pool at most, some 30 MB of ink: no batch of 256 or fewer is sorted less for it.
 POOL_DRAWINGS = 128 * 256
-
-# Pools' worth of drawings of which a pool is drawn where classes are balanced: a drawing that
-# comes often is seldom twice in one, and what is rare has been seen and counted.
-BALANCED_POOLS = 8
 
 # Records a block: few enough that those of one block are spread over the batches of a pool.
 BLOCK_RECORDS = 16
@@ -62,8 +57,8 @@ EVAL_SEED = 0
 as_it_is = tf.autograph.experimental.do_not_convert
 
 Batch = tuple[Features, tf.Tensor]
-# Drawings sorted by length: ink [P, (rows), 3], ragged, and class_index [P].
-Pool = tuple[tf.RaggedTensor, tf.Tensor]
+# Drawings sorted by length: ink [P, (rows), 3], ragged, class_index [P] and, with weights, weight.
+Pool = dict[str, "tf.Tensor | tf.RaggedTensor"]
 InputFn = Callable[[], tf.data.Dataset]
 
 
@@ -121,8 +116,8 @@ def training_input_fn(
         processes, every num_parts-th block of them.
       distortion, beginnings: how much and how many of the drawings are changed, as in
         `variation.vary`.
-      class_balance: how far a class's share of the drawings that are seen differs from its share
-        of the records, as in `balance`.
+      class_balance: 0 for none; otherwise the features have a `logit_adjustment`, float32 [K]: the
+        logarithm of each class's share of a pool, times this number.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.
@@ -206,19 +201,22 @@ def _sorted_batches(
     """Makes batches, sorted by length within pools, of blocks of serialized records."""
 
     @as_it_is
-    def parse_pool(pool_number: tf.Tensor, pool: tf.Tensor) -> tuple[tf.Tensor, Pool]:
+    def parse_pool(pool: tf.Tensor) -> Pool:
         ink, class_index = records.parse_records(pool, num_classes=num_classes)
-        chosen = tf.range(tf.size(class_index))
+        order = tf.argsort(ink.row_lengths(), stable=True)
+        parsed = {"ink": tf.gather(ink, order), "class_index": tf.gather(class_index, order)}
         if class_balance > 0:
-            seed = tf.stack([tf.cast(shuffle_seed + 1, tf.int64), pool_number])
-            chosen = balance(class_index, class_balance, num_classes=num_classes, seed=seed)
-        order = tf.argsort(tf.gather(ink.row_lengths(), chosen), stable=True)
-        order = tf.gather(chosen, order)
-        return pool_number, (tf.gather(ink, order), tf.gather(class_index, order))
+            counts = tf.math.bincount(
+                tf.cast(class_index, tf.int32), minlength=num_classes, dtype=tf.float32
+            )
+            # One more of each, since a pool may happen to have none of a class.
+            shares = (counts + 1) / tf.reduce_sum(counts + 1)
+            parsed["logit_adjustment"] = class_balance * tf.math.log(shares)
+        return parsed
 
     @as_it_is
     def cut_pool(pool_number: tf.Tensor, pool: Pool) -> tf.data.Dataset:
-        numbers = tf.range(-(-tf.shape(pool[1])[0] // batch_size))
+        numbers = tf.range(-(-tf.shape(pool["class_index"])[0] // batch_size))
         numbers = tf.random.experimental.stateless_shuffle(
             numbers, seed=[shuffle_seed, pool_number]
         )
@@ -226,46 +224,15 @@ def _sorted_batches(
         return batches.map(as_it_is(lambda number: _cut_batch(pool, number, batch_size)))
 
     pool_batches = max(1, min(POOL_BATCHES, POOL_DRAWINGS // batch_size))
-    pool_drawings = batch_size * pool_batches * (BALANCED_POOLS if class_balance > 0 else 1)
-    pools = blocks.rebatch(pool_drawings)
-    pools = pools.enumerate().map(parse_pool, num_parallel_calls=PARALLEL_POOLS)
-    return pools.flat_map(cut_pool)
-
-
-def balance(
-    class_index: tf.Tensor, class_balance: float, *, num_classes: int, seed: tf.Tensor
-) -> tf.Tensor:
-    """Draws one of BALANCED_POOLS drawings, those of rare classes rather than those of others.
-
-    A class that has a share s of the drawings gets one in proportion to s ** (1 - class_balance):
-    with 0.5 to its square root, as in Mahajan and others, "Exploring the Limits of Weakly
-    Supervised Pretraining", 2018; with 1 all classes that occur get the same. Classes and drawings
-    are taken as often as that says, rounded down or up: systematic resampling, Kitagawa, 1996.
-
-    Args:
-      class_index: int64 [D].
-      class_balance: above 0, up to 1.
-      num_classes: class indices are below it.
-      seed: int64 [2].
-
-    Returns:
-      Indices of drawings, int32 [ceil(D / BALANCED_POOLS)].
-    """
-    counts = tf.math.bincount(
-        tf.cast(class_index, tf.int32), minlength=num_classes, dtype=tf.float64
-    )
-    by_class = tf.argsort(class_index, stable=True)
-    parts = tf.gather(counts, tf.gather(class_index, by_class)) ** -class_balance  # [D]
-    ends = tf.cumsum(parts / tf.reduce_sum(parts))  # of each drawing's part of 0 to 1
-    size = -(-tf.size(class_index) // BALANCED_POOLS)
-    first = tf.random.stateless_uniform([], seed, dtype=tf.float64)
-    points = (tf.cast(tf.range(size), tf.float64) + first) / tf.cast(size, tf.float64)
-    chosen = tf.searchsorted(ends, points, side="right")
-    # Rounding may leave the last end below 1.
-    return tf.gather(by_class, tf.minimum(chosen, tf.size(class_index) - 1))
+    pools = blocks.rebatch(batch_size * pool_batches)
+    pools = pools.map(parse_pool, num_parallel_calls=PARALLEL_POOLS)
+    return pools.enumerate().flat_map(cut_pool)
 
 
 def _cut_batch(pool: Pool, number: tf.Tensor, batch_size: int) -> Batch:
     part = slice(number * batch_size, (number + 1) * batch_size)
-    ink = pool[0][part]
-    return {"ink": ink.to_tensor(), "lengths": ink.row_lengths()}, pool[1][part]
+    ink = pool["ink"][part]
+    features = {"ink": ink.to_tensor(), "lengths": ink.row_lengths()}
+    if "logit_adjustment" in pool:
+        features["logit_adjustment"] = pool["logit_adjustment"]
+    return features, pool["class_index"][part]

@@ -331,7 +331,9 @@ def model_fn(
     """Builds the network in one of Estimator's three modes.
 
     Args:
-      features: `ink` float32 [B, T, 3] and `lengths` int64 [B], see input_pipeline.py.
+      features: `ink` float32 [B, T, 3] and `lengths` int64 [B], see input_pipeline.py. In TRAIN
+        there may be a `logit_adjustment`, float32 [K], which the loss sees added to the logits:
+        Menon and others, "Long-tail learning via logit adjustment", 2021.
       labels: class indices, int64 or int32 [B]; None in PREDICT.
       mode: one of `tf.estimator.ModeKeys`.
       params: hyper-parameters.
@@ -359,7 +361,11 @@ def model_fn(
     labels = tf.cast(labels, tf.int64)
     with tf.name_scope("cross_entropy"):
         smoothing = params.label_smoothing if training else 0.0
-        losses = cross_entropy(logits, labels, label_smoothing=smoothing)  # [B]
+        adjusted = logits
+        if training and "logit_adjustment" in features:
+            # What a class gains by being frequent: so the logits themselves need not learn it.
+            adjusted += features["logit_adjustment"]
+        losses = cross_entropy(adjusted, labels, label_smoothing=smoothing)  # [B]
     with tf.name_scope("measures"):
         measured = measures.drawing_measures(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold

@@ -119,7 +119,7 @@ _BEGINNINGS = flags.DEFINE_float(
 _CLASS_BALANCE = flags.DEFINE_float(
     "class_balance",
     0.0,
-    "How much more often drawings of rare classes are seen: 0 not at all, 1 all classes alike.",
+    "How far guesses do without knowing which classes were frequent: 0 not at all, 1 altogether.",
 )
 _STEPS = flags.DEFINE_integer("steps", 100000, "Training steps in all.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Drawings a step.", lower_bound=1)

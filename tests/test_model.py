@@ -268,6 +268,20 @@ def test_labels_are_smoothed_in_training_alone():
     assert loss_and_gradients(features, labels, params)[0] == pytest.approx(exact.mean(), rel=1e-5)
 
 
+def test_the_loss_alone_sees_adjusted_logits():
+    features, labels = ragged_features(np.random.default_rng(0), [4, 6, 3]), np.array([0, 2, 1])
+    adjustment = np.array([0.5, -2.0, 1.0], np.float32)
+    variables: dict = {}
+    logits = predict(features, variables=variables)
+    expected = []
+    for added in (0.0, adjustment):
+        expected.append(-np.log(softmax(logits + added)[np.arange(3), labels]).mean())
+    adjusted = {**features, "logit_adjustment": adjustment}
+    found = [training_loss(each, labels, TINY, variables) for each in (features, adjusted)]
+    assert found == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(predict(adjusted, variables=variables), logits)
+
+
 def test_adam_follows_the_schedule():
     features = ragged_features(np.random.default_rng(4), [5, 8])
     schedule = {"learning_rate_schedule": "cosine", "warmup_steps": 4, "decay_steps": 12}
