@@ -9,7 +9,8 @@ A drawing is a list of strokes; a stroke is the list of its points' x and that o
 grows downwards, and may have a third list, the points' times, which are not looked at. Drawings
 as a mouse or a pen makes them, in any unit, are simplified as the training data was.
 
-ONNX Runtime computes the network: its start takes a tenth of TensorFlow's, a drawing less than half.
+ONNX Runtime computes the network: it starts in a tenth of TensorFlow's time, and a drawing takes
+less than half.
 """
 
 from __future__ import annotations
