@@ -160,7 +160,7 @@ class _Graph:
         self._constants.append(self._onnx.numpy_helper.from_array(values, name))
         return name
 
-    def integers(self, *values: int | None) -> str:
+    def integers(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
 
     def floats(self, value: float) -> str:
