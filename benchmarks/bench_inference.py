@@ -4,7 +4,8 @@ r"""How fast are evaluation, classification and a single answer, against PyTorch
         --eval_data="rnn_tutorial_data/eval.tfrecord-?????-of-?????" drawings.ndjson...
 
 PyTorch, where it is installed (requirements-bench.txt), and ONNX Runtime compute the same network
-with the same weights on the same batches, which they are handed ready; that they find the same
+with the same weights on batches that they are handed ready, an evaluation's as they are, other
+drawings sorted into batches of the size that is best for each; that they find the same
 probabilities is checked first. Ours is timed with all that belongs to it: reading and metrics in
 an evaluation; parsing, batching and writing answers for lines of ndjson. A model without
 `--positions` and `--batch_norm` is needed. All take turns, and the median of the rounds counts.
@@ -81,13 +82,13 @@ def classification(served: classifier.Classifier, path: str) -> Callable[[], Non
     return classify
 
 
-def sorted_batches(inks: Sequence[np.ndarray]) -> list[Batch]:
-    """Makes the batches that classify_drawings.py makes: sorted within chunks of its size."""
+def sorted_batches(inks: Sequence[np.ndarray], *, batch_size: int) -> list[Batch]:
+    """Makes batches as classify_drawings.py does: sorted within chunks of its size."""
     batches = []
     for start in range(0, len(inks), classify_drawings.CHUNK_DRAWINGS):
         chunk = sorted(inks[start : start + classify_drawings.CHUNK_DRAWINGS], key=len)
-        for first in range(0, len(chunk), classifier.BATCH_SIZE):
-            group = chunk[first : first + classifier.BATCH_SIZE]
+        for first in range(0, len(chunk), batch_size):
+            group = chunk[first : first + batch_size]
             lengths = np.array([len(one) for one in group])
             padded = np.zeros((len(group), lengths[-1], model.INK_CHANNELS), np.float32)
             for row, one in zip(padded, group):
@@ -171,7 +172,6 @@ def main(paths: Sequence[str]) -> None:
     documents = [ndjson.parse_document(line) for line in lines]
     inks = [ink.strokes_to_ink(document["drawing"]) for document in documents]
     check_agreement(others, served, documents[: _SINGLE.value])
-    batches = sorted_batches(inks)
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
         file.write(b"".join(lines))
         file.flush()
@@ -182,6 +182,7 @@ def main(paths: Sequence[str]) -> None:
         }
         for name, peer in others.items():
             evaluating[name] = rate(evaluated, forward_all(peer, eval_batches))
+            batches = sorted_batches(inks, batch_size=peer.batch_size)
             classifying[name] = rate(len(inks), forward_all(peer, batches))
             single[name] = latency_of(peer, inks[: _SINGLE.value])
         print(f"{shared.NUM_CORES} cores\n")

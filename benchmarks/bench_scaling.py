@@ -29,8 +29,9 @@ _MOST_POINTS = flags.DEFINE_integer("most_points", 5000, "Points of the longest 
 
 TINY = ("--num_nodes=4", "--num_layers=1", "--num_conv=4", "--conv_len=3")
 
-# Steps whose time is measured, of batches of 64 short drawings and of 8 long ones.
-MANY_STEPS, FEW_STEPS = 1000, 5
+# Steps whose time is measured: of the tiny network, and of the default one as many as have these
+# points.
+TINY_STEPS, POINTS = 1000, 25_000
 
 
 class Case(NamedTuple):
@@ -101,7 +102,7 @@ def measure(case: Case, folder: pathlib.Path) -> None:
         f"--eval_observations_per_class={case.drawings}",
     )
     print_row("converting", case, spent.seconds - start, spent.peak_mib)
-    steps = MANY_STEPS if case.network else FEW_STEPS
+    steps = TINY_STEPS if case.network else max(1, POINTS // case.points)
 
     def train(steps: int) -> Spent:
         return run(

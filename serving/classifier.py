@@ -29,10 +29,11 @@ import onnxruntime
 
 from drawings import ink
 
-# Drawings the network takes at once, of those given together the ones of about one length, and
-# points of them, some 10 KB each: only drawings of more than 512 points are fewer.
-BATCH_SIZE = 64
-BATCH_POINTS = 64 * 512
+# Drawings the network takes at once, of those given together the ones of about one length: 4 to 32
+# take about as long each. And points of them, some 10 KB each: only drawings of more than 2,048
+# points are fewer.
+BATCH_SIZE = 16
+BATCH_POINTS = 16 * 2048
 
 # Where a model's folder holds its exports, the file that makes a folder an export, and the one
 # in it that is loaded.
@@ -85,12 +86,12 @@ class Classifier:
 
     @functools.cached_property
     def _alone(self) -> onnxruntime.InferenceSession:
-        """For one batch, which all cores compute together."""
+        """For one drawing, which all cores compute together."""
         return _session(self._network, num_threads=_num_cores())
 
     @functools.cached_property
     def _side_by_side(self) -> onnxruntime.InferenceSession:
-        """For several batches, each computed by a core: they do not wait for one another."""
+        """For several: each core has a batch of its own, and does not wait for another."""
         return _session(self._network, num_threads=1)
 
     @functools.cached_property
@@ -122,12 +123,13 @@ class Classifier:
             for i, classes, likely in zip(batch, indices.tolist(), probabilities.tolist()):
                 guesses[i] = [Guess(self.words[k], p) for k, p in zip(classes, likely)]
 
+        most = min(BATCH_SIZE, -(-len(order) // _num_cores()))
         batches = []  # the longest first: none of them is left to wait for in the end
         while order:
-            size = max(1, min(BATCH_SIZE, BATCH_POINTS // len(drawings[order[-1]])))
+            size = max(1, min(most, BATCH_POINTS // len(drawings[order[-1]])))
             batches.append(order[-size:])
             del order[-size:]
-        if len(batches) == 1:
+        if len(drawings) == 1:
             guess(self._alone, batches[0])
         else:
             for _ in self._pool.map(functools.partial(guess, self._side_by_side), batches):

@@ -49,11 +49,23 @@ def test_many_batches_give_each_drawing_its_own_guesses(trained, model):
     assert model.classify_points([]) == []
 
 
-def test_long_drawings_are_batched_by_their_points(model, monkeypatch):
+@pytest.mark.parametrize(
+    "cores, batch_points, batches",
+    [
+        (1, 800, [(1, 900), (2, 31), (2, 400)]),  # long ones alone: by their points
+        (1, 10000, [(5, 900)]),
+        (2, 10000, [(2, 31), (3, 900)]),  # each core has its share
+        (8, 10000, [(1, 2), (1, 31), (1, 300), (1, 400), (1, 900)]),
+    ],
+)
+def test_drawings_are_shared_out_among_cores_and_by_length(
+    model, monkeypatch, cores, batch_points, batches
+):
     rng = np.random.default_rng(0)
     drawings = [rng.normal(size=(n, 3)).astype(np.float32) for n in (900, 2, 300, 31, 400)]
-    expected = model.classify_points(drawings)
-    monkeypatch.setattr(classifier, "BATCH_POINTS", 800)  # 900, 400 and 300, 31 and 2 together
+    alone = [model.classify_points([drawing])[0] for drawing in drawings]
+    monkeypatch.setattr(classifier, "_num_cores", lambda: cores)
+    monkeypatch.setattr(classifier, "BATCH_POINTS", batch_points)
     sizes = []
     session = model._side_by_side
 
@@ -64,8 +76,8 @@ def test_long_drawings_are_batched_by_their_points(model, monkeypatch):
 
     monkeypatch.setitem(model.__dict__, "_side_by_side", Watched())
     found = model.classify_points(drawings)
-    assert sorted(sizes) == [(1, 900), (2, 31), (2, 400)]
-    for guesses, others in zip(found, expected):
+    assert sorted(sizes) == batches
+    for guesses, others in zip(found, alone):
         assert [g.probability for g in guesses] == pytest.approx(
             [g.probability for g in others], abs=1e-5
         )
