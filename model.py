@@ -26,7 +26,9 @@ reach neither the backward LSTM nor the sum.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -407,7 +409,8 @@ def scheduled_learning_rate(params: HParams) -> tf.Tensor:
         )
 
 
-def variable_shapes(params: HParams) -> dict[str, list[int]]:
+@functools.lru_cache  # builds a graph, and the end of a run asks several times
+def variable_shapes(params: HParams) -> Mapping[str, Sequence[int]]:
     """Name and shape of each of the network's variables, in the order of their making."""
     with tf.Graph().as_default():
         features = {"ink": tf.zeros([1, 1, 3]), "lengths": tf.ones([1], tf.int64)}
