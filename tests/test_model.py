@@ -425,7 +425,9 @@ def dataset_fn(features, labels, batch_size):
 def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
     features = ragged_features(np.random.default_rng(9), [5, 8, 2, 9, 4, 7, 7])
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
-    estimator = tf.estimator.Estimator(model.model_fn, params=TINY, model_dir=str(tmp_path))
+    # Random weights whose best temperature, 0.74, is not an end of the range.
+    config = tf.estimator.RunConfig(model_dir=str(tmp_path), tf_random_seed=1)
+    estimator = tf.estimator.Estimator(model.model_fn, params=TINY, config=config)
     estimator.train(dataset_fn(features, labels, 7), steps=1)
     predictions = list(estimator.predict(dataset_fn(features, labels, 3)))
     probabilities = np.array([p["probabilities"] for p in predictions])
@@ -435,7 +437,7 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
     losses = [-np.log(softmax(logits / t)[np.arange(7), labels]).mean() for t in temperatures]
     for batch_size in (1, 3, 7):
         result = estimator.evaluate(dataset_fn(features, labels, batch_size))
-        assert result["temperature"] == pytest.approx(temperatures[np.argmin(losses)], rel=0.01)
+        assert result["temperature"] == pytest.approx(temperatures[np.argmin(losses)], rel=0.02)
         assert result["drawings"] == 7
         assert result["loss"] == pytest.approx(
             -np.log(probabilities[np.arange(7), labels]).mean(), rel=1e-5
