@@ -347,6 +347,8 @@ def model_fn(
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == tf.estimator.ModeKeys.TRAIN
+    if not training:
+        optimiser.float32_sessions()
     ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
     lengths = features["lengths"]
     embedding = embed(ink, lengths, params=params, training=training)

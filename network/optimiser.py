@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -80,7 +82,8 @@ def train_op(
     optimizer = Adam(learning_rate, weight_decay=weight_decay)
     float16 = half_precision == tf.float16
     if float16:
-        optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
+        with tf.variable_creator_scope(_local_variable):
+            optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
     with tf.name_scope("backward"):
         gradients, variables = zip(*optimizer.compute_gradients(loss))
     replicas = tf.distribute.get_replica_context()
@@ -106,6 +109,9 @@ def train_op(
     tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", clipped_norm)
     for gradient, gradient_norm, variable in zip(gradients, norms, variables):
         name = variable.op.name
+        if float16:  # of a skipped step, which no histogram takes
+            finite = tf.math.is_finite(gradient)
+            gradient = tf.where(finite, gradient, tf.zeros_like(gradient))
         tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
         tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
 
@@ -114,6 +120,23 @@ def train_op(
         clipped = [gradient / num_replicas for gradient in clipped]
     with tf.control_dependencies([norm, *updates]):
         return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+
+
+def float32_sessions() -> None:
+    """Lets sessions begun from now on compute in float32; those that train stay as they are.
+
+    TensorFlow has one switch for all sessions of a process, which float16 turns on.
+    """
+    if tf.config.optimizer.get_experimental_options().get("auto_mixed_precision"):
+        tf.compat.v1.mixed_precision.disable_mixed_precision_graph_rewrite()
+
+
+def _local_variable(create: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
+    """Makes a variable that is in no checkpoint: the loss scale, which soon finds itself again.
+
+    So a run may go on in float16 that began in float32, and the other way round.
+    """
+    return create(**{**arguments, "collections": [tf.compat.v1.GraphKeys.LOCAL_VARIABLES]})
 
 
 def _sum_over_replicas(

@@ -199,7 +199,7 @@ def train_step(features, labels, params) -> tuple[dict, dict, dict]:
         tf1.set_random_seed(0)
         constants = {key: tf.constant(value) for key, value in features.items()}
         spec = model.model_fn(constants, tf.constant(labels), TRAIN, params)
-        session.run(tf1.global_variables_initializer())
+        session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         names = [v.op.name for v in tf1.global_variables()]
         before = session.run(tf1.global_variables())
         merged = tf1.summary.merge_all()
@@ -320,9 +320,46 @@ def test_mixed_precision_trains_the_same_variables(has_gpu, monkeypatch):
         TINY, cell_type="block_lstm", mixed_precision=True, learning_rate=0.01
     )
     before, after, _ = train_step(features, [0, 2], params)
-    tf1.mixed_precision.disable_mixed_precision_graph_rewrite()
+    optimiser.float32_sessions()
     assert all(value.dtype in (np.float32, np.int64) for value in after.values())
+    # No more than in single precision: so either way goes on from the other's checkpoints.
+    single = dataclasses.replace(params, mixed_precision=False)
+    assert after.keys() == train_step(features, [0, 2], single)[1].keys()
     np.testing.assert_allclose(np.abs(before["dense/bias"] - after["dense/bias"]), 0.01, rtol=1e-3)
+
+
+def test_a_step_whose_gradients_leave_float16_is_skipped_and_its_summaries_are_written():
+    with tf.Graph().as_default(), tf1.Session() as session:
+        weights = tf1.get_variable("weights", initializer=[1.0, 2.0])
+        step = optimiser.train_op(
+            tf.reduce_sum(weights * tf.constant([np.inf, 1.0])),
+            learning_rate=tf.constant(0.1),
+            weight_decay=0.0,
+            gradient_clipping_norm=9.0,
+            half_precision=tf.float16,
+        )
+        optimiser.float32_sessions()
+        session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
+        _, summary = session.run([step, tf1.summary.merge_all()])
+        np.testing.assert_array_equal(session.run(weights), [1, 2])
+        assert session.run(tf1.train.get_global_step()) == 0
+    values = {value.tag: value for value in tf1.Summary.FromString(summary).value}
+    assert values["gradients/weights"].histo.sum == 1  # of the one that is finite
+    assert values["gradient_norm/weights"].simple_value == np.inf
+
+
+def test_sessions_of_an_evaluation_are_in_float32_beside_one_that_trains_in_float16(monkeypatch):
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    features = ragged_features(np.random.default_rng(4), [5, 8])
+    params = dataclasses.replace(TINY, cell_type="block_lstm", mixed_precision=True)
+    rewrites = {}
+    for mode in (TRAIN, EVAL, TRAIN, PREDICT):
+        with tf.Graph().as_default():
+            constants = {key: tf.constant(value) for key, value in features.items()}
+            model.model_fn(constants, tf.constant([0, 2]), mode, params)
+            options = tf.config.optimizer.get_experimental_options()
+            rewrites.setdefault(mode, []).append(options["auto_mixed_precision"])
+    assert rewrites == {TRAIN: [True, True], EVAL: [False], PREDICT: [False]}
 
 
 def test_mixed_precision_is_for_training_alone():
@@ -335,7 +372,8 @@ def test_mixed_precision_is_for_training_alone():
     )
 
 
-def test_steps_in_mixed_precision_are_nearly_those_in_single():
+def test_steps_in_mixed_precision_are_nearly_those_in_single(monkeypatch):
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: True)
     features = ragged_features(np.random.default_rng(7), [5, 8, 3])
     params = dataclasses.replace(TINY, cell_type="block_lstm")
     _, _, single = train_step(features, [0, 2, 1], params)
