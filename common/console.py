@@ -1,7 +1,7 @@
 """What the command-line programs share on the terminal: quiet, progress and errors for people.
 
 Import it before TensorFlow: its C++ side reads once, at its first message, how much to say, and
-at its first session, how many threads an operation may take. Its Python side makes
+later how many threads an operation may take and how to choose convolutions. Its Python side makes
 hundreds of thousands of objects when it is imported, and hardly any garbage.
 """
 
@@ -33,6 +33,10 @@ if not _WANTS_TO_HEAR:
 # An operation takes half of the cores: both directions of a layer are computed side by side, and
 # would wait for each other's parts. On two cores a training step takes up to a quarter less so.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+
+# On a GPU TensorFlow would try all of cuDNN's convolutions for each new shape, and nearly every
+# batch has a length of its own: the first steps take 1.6 times as long so.
+os.environ.setdefault("TF_CUDNN_USE_AUTOTUNE", "0")
 
 # Looking for garbage takes a fifth of the time of TensorFlow's import. In a program of the project
 # `run` begins with it; whoever imports this elsewhere is left alone.

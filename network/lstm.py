@@ -317,6 +317,10 @@ def _cudnn_lstm(
 ) -> tf.Tensor:
     """Computes both directions by cuDNN, which takes the lengths: padding reaches neither."""
     num_nodes = forward[1].shape[0] // 4
+    # A step more than the longest sequence has. TensorFlow keeps what it told cuDNN of a shape, and
+    # where all sequences of a batch are of the full length it tells it that none is padded: of the
+    # next batch of that shape, where one is, cuDNN says CUDNN_STATUS_BAD_PARAM.
+    inputs = tf.pad(inputs, [[0, 1], [0, 0], [0, 0]])
     state = tf.zeros([2, tf.shape(inputs)[1], num_nodes])  # [directions, B, N]
     return tf.raw_ops.CudnnRNNV3(
         input=inputs,
@@ -328,7 +332,7 @@ def _cudnn_lstm(
         direction="bidirectional",
         is_training=training,
         time_major=True,
-    ).output
+    ).output[:-1]
 
 
 def pack_cudnn_params(forward: Weights, backward: Weights) -> tf.Tensor:

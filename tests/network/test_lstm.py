@@ -159,14 +159,34 @@ def test_cudnn_computes_what_its_buffer_says():
         np.testing.assert_allclose(outputs, expected[:length, b], atol=1e-6)
 
 
+def cudnn_operation(graph: tf.Graph) -> tf.Operation:
+    (operation,) = (op for op in graph.get_operations() if op.type == "CudnnRNNV3")
+    return operation
+
+
 def test_cudnn_operation_takes_the_layers_shapes():
     inputs, lengths, weights = random_layer(np.random.default_rng(5))
-    with tf.Graph().as_default():
+    with tf.Graph().as_default() as graph:
         outputs = lstm._cudnn_lstm(
             tf.constant(inputs), tf.constant(lengths), *weights, training=True
         )
         assert outputs.shape.as_list() == [9, 5, 8]
-        assert tf.gradients(outputs, [outputs.op.inputs[3]]) != [None]
+        assert tf.gradients(outputs, [cudnn_operation(graph).inputs[3]]) != [None]
+
+
+@pytest.mark.parametrize("lengths", [(9, 1, 5), (9, 9, 9)])
+def test_cudnn_is_given_a_step_that_no_sequence_has(lengths):
+    """Else TensorFlow says of (9, 9, 9) that nothing is padded, and later of (9, 1, 5) as well."""
+    inputs, lengths, weights = random_layer(np.random.default_rng(6), lengths=lengths)
+    # Without this a session looks for a device for all operations of the graph.
+    config = tf1.ConfigProto(graph_options=tf1.GraphOptions(place_pruned_graph=True))
+    with tf.Graph().as_default() as graph, tf1.Session(config=config) as session:
+        lstm._cudnn_lstm(tf.constant(inputs), tf.constant(lengths), *weights, training=True)
+        operation = cudnn_operation(graph)
+        given, _, _, _, given_lengths = session.run(list(operation.inputs))
+    np.testing.assert_array_equal(given[:9], inputs)
+    np.testing.assert_array_equal(given[9:], np.zeros((1, 3, 7)))
+    np.testing.assert_array_equal(given_lengths, lengths)
 
 
 def test_cudnn_without_a_gpu_names_the_alternative(monkeypatch):
