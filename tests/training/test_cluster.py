@@ -29,6 +29,7 @@ from helpers import (
 )
 
 from dataset import class_list
+from network import hardware
 from training import best, checkpoints, cluster, distribution
 
 CLUSTER_TASK = "tests/training/cluster_task.py"
@@ -145,6 +146,13 @@ def test_mirrored_devices_train_evaluate_everything_and_resume(
     result = train(data, tmp_path / "m", params=params, steps=5)  # by one device
     assert result["global_step"] == 5
     assert train(data, tmp_path / "m", params=params, steps=6, **mirrored)["global_step"] == 6
+
+
+@pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")
+def test_mirrored_devices_train_in_half_precision(data, tmp_path, mirrored, monkeypatch):
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    params = dataclasses.replace(TINY, cell_type="block_lstm", mixed_precision=True)
+    assert train(data, tmp_path / "m", params=params, steps=4, **mirrored)["global_step"] == 4
 
 
 @pytest.mark.filterwarnings("ignore:To make it possible to preserve tf.data options")

@@ -8,6 +8,7 @@ from helpers import TINY, global_step, random_records, train, write_records
 
 import input_pipeline
 from dataset import records
+from network import hardware
 from training import best, hooks, run
 
 
@@ -66,6 +67,18 @@ def test_resuming_with_another_cell_type_is_fine(data, tmp_path):
     train(data, tmp_path / "m", steps=3, params=dataclasses.replace(TINY, cell_type="lstm"))
     params = dataclasses.replace(TINY, cell_type="block_lstm")
     assert train(data, tmp_path / "m", params=params)["global_step"] == 6
+
+
+def test_a_run_goes_on_in_half_precision_and_back(data, tmp_path, monkeypatch):
+    single = dataclasses.replace(TINY, cell_type="block_lstm")
+    half = dataclasses.replace(single, mixed_precision=True)
+    train(data, tmp_path / "m", params=single, steps=2)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    # With evaluations between the steps, which are in single precision.
+    result = train(data, tmp_path / "m", params=half, steps=4, save_checkpoints_steps=1)
+    assert result["global_step"] == 4
+    assert train(data, tmp_path / "m", params=half, steps=5)["global_step"] == 5
+    assert train(data, tmp_path / "m", params=single, steps=6)["global_step"] == 6
 
 
 def test_diverging_training_says_so_and_keeps_the_last_checkpoint(data, tmp_path):
