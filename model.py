@@ -347,8 +347,7 @@ def model_fn(
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == tf.estimator.ModeKeys.TRAIN
-    if not training:
-        optimiser.float32_sessions()
+    optimiser.float32_sessions()  # unless a step in float16 is made below
     ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
     lengths = features["lengths"]
     embedding = embed(ink, lengths, params=params, training=training)

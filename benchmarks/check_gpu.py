@@ -23,7 +23,6 @@ from absl import flags
 import input_pipeline
 import model
 from dataset import class_list
-from network import optimiser
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)
@@ -116,7 +115,6 @@ def train(files: list[str], batch_size: int, *, num_classes: int, mixed: bool) -
             step()
             steps += 1
         rate = steps * batch_size / (time.perf_counter() - started)
-    optimiser.float32_sessions()
     memory = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
     precision = "mixed" if mixed else "single"
     print(f"| {batch_size} | {precision} | {rate:,.0f} | {memory:,.0f} MiB |")

@@ -49,15 +49,15 @@ BUGS = (
     Bug(
         "the loss scale of float16 in checkpoints",
         "network/optimiser.py",
-        '{**arguments, "collections": [tf.compat.v1.GraphKeys.LOCAL_VARIABLES]}',
-        "arguments",
+        "GraphKeys.LOCAL_VARIABLES",
+        "GraphKeys.GLOBAL_VARIABLES",
         MODEL,
     ),
     Bug(
         "evaluations in float16",
         "model.py",
-        "        optimiser.float32_sessions()",
-        "        pass",
+        "    optimiser.float32_sessions()",
+        "    pass",
         MODEL,
     ),
     Bug(

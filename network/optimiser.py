@@ -136,7 +136,8 @@ def _local_variable(create: Callable[..., tf.Variable], **arguments: Any) -> tf.
 
     So a run may go on in float16 that began in float32, and the other way round.
     """
-    return create(**{**arguments, "collections": [tf.compat.v1.GraphKeys.LOCAL_VARIABLES]})
+    arguments["collections"] = [tf.compat.v1.GraphKeys.LOCAL_VARIABLES]
+    return create(**arguments)
 
 
 def _sum_over_replicas(
