@@ -22,14 +22,14 @@ import time
 
 import shared
 from common import console
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 from absl import flags
 
 from training import best, checkpoints, model_dirs
 
 _KIND = flags.DEFINE_enum(
-    "kind", "alone", ["alone", "in_step", "parameter_servers"], "One process, or which cluster."
+    "kind", "alone", ["alone", "in_step"], "One process, or a cluster in step."
 )
 _KILLS = flags.DEFINE_integer("kills", 30, "Trials, with a kill each.", lower_bound=0)
 _FULL_RUNS = flags.DEFINE_integer("full_runs", 0, "Trials without a kill.", lower_bound=0)
@@ -46,8 +46,6 @@ END_SECONDS = 2.0
 RESTARTS = 9
 
 TIMEOUT_SECONDS = 300.0
-
-CLUSTERS = {"in_step": ["--workers=1"], "parameter_servers": ["--workers=1", "--ps=1"]}
 
 
 class Trial:
@@ -72,7 +70,7 @@ class Trial:
     def _command(self) -> list[str]:
         if _KIND.value == "alone":
             return [sys.executable, "-u", str(shared.ROOT / "train_model.py"), *self._flags]
-        options = [*CLUSTERS[_KIND.value], f"--restarts={RESTARTS}", f"--pids={self._pids_file}"]
+        options = ["--workers=1", f"--restarts={RESTARTS}", f"--pids={self._pids_file}"]
         script = str(shared.ROOT / "scripts/local_cluster")
         return [sys.executable, "-u", script, *options, "--", *self._flags]
 

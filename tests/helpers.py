@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 
+from common import estimators
+
 import numpy as np
 import script_process
 import tensorflow as tf
@@ -248,7 +250,7 @@ def global_step(model_dir) -> int:
     return tf.train.load_variable(str(model_dir), "global_step")
 
 
-CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
+CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
 
 
 def tf_config(kind, index=0, cluster=None) -> dict[str, str]:
@@ -283,7 +285,7 @@ def by_tensorflow(weights, inks, *, params) -> list[dict[str, np.ndarray]]:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         rows = tf.compat.v1.placeholder(tf.float32, [1, None, 3])
         features = {"ink": rows, "lengths": tf.shape(rows, tf.int64)[1:2]}
-        spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+        spec = model.model_fn(features, None, estimators.ModeKeys.PREDICT, params)
         for variable in tf.compat.v1.global_variables():
             variable.load(weights[variable.op.name], session)
         found = [session.run(spec.predictions, {rows: one[np.newaxis]}) for one in inks]

@@ -7,9 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from common import console
-
-import tensorflow as tf
+from common import console, estimators
 
 from training import distribution
 
@@ -17,45 +15,32 @@ from training import distribution
 # less than a process needs to start again, so that it is missed meanwhile.
 PROBE_SECONDS = 0.5
 
-# Seconds from one look at the chief to the next, where each trains at its own pace.
-CHIEF_SECONDS = 2.0
 
-
-class ClusterHook(tf.estimator.SessionRunHook):
+class ClusterHook(estimators.SessionRunHook):
     """Ends the process when others of its cluster are missing, so that it can be started again.
 
     TensorFlow itself would wait for hours, in calls that nothing interrupts: for one that does not
-    come, and, where all train in step, for one that was started again by itself.
-
-    Where each trains at its own pace, it pauses while the chief is gone: when that comes back, it
-    takes up its last checkpoint for all, and what was done meanwhile would be lost.
+    come, and for one that was started again by itself. It can notice a lost process in two ways, a
+    health check of its collectives and the heartbeats of its coordination service, but
+    MultiWorkerMirroredStrategy starts either in eager execution alone, which Estimator's graphs
+    cannot use.
     """
 
-    def __init__(self, *, patience: float, in_step: bool, is_done: Callable[[], bool]):
+    def __init__(self, *, patience: float, is_done: Callable[[], bool]):
         """Sets what to wait for.
 
         Args:
           patience: seconds to wait for a step.
-          in_step: whether all processes do each step together; then it waits only as long as all
-            that came are there.
           is_done: tells whether the chief has saved the last step; then it waits for nobody.
         """
         self._patience = patience
-        self._in_step = in_step
         self._is_done = is_done
         self._ended = False
-        self._chief_is_gone = False
 
     def begin(self) -> None:
         """Starts to watch: the session, which is made next, may be what never comes."""
         self._last_step = time.monotonic()
         threading.Thread(target=self._watch, daemon=True).start()
-        if not self._in_step:
-            threading.Thread(target=self._watch_chief, daemon=True).start()
-
-    def before_run(self, run_context) -> None:
-        while self._chief_is_gone:
-            time.sleep(PROBE_SECONDS)
 
     def after_run(self, run_context, run_values) -> None:
         self._last_step = time.monotonic()
@@ -81,7 +66,7 @@ class ClusterHook(tf.estimator.SessionRunHook):
             silent_before = silent
             if self._ended:
                 return
-            if self._in_step and lost:
+            if lost:
                 self._give_up(f"{', '.join(sorted(lost))} is gone")
             if waited > self._patience:
                 missing = [name for name, answer in answers.items() if answer != "there"]
@@ -89,14 +74,6 @@ class ClusterHook(tf.estimator.SessionRunHook):
                 if missing:
                     remedy = f"No connection to {', '.join(missing)}: start what is missing"
                 self._give_up(f"no step was done in {self._patience:,.0f} seconds. {remedy}")
-
-    def _watch_chief(self) -> None:
-        came = False
-        while not self._ended:
-            time.sleep(CHIEF_SECONDS)
-            answers = distribution.probe(seconds=PROBE_SECONDS, only="chief").values()
-            came |= "there" in answers
-            self._chief_is_gone = came and "gone" in answers
 
     def _give_up(self, message: str) -> None:
         if self._is_done():  # the others have just ended

@@ -3,7 +3,7 @@
 A cluster comes from the environment variable TF_CONFIG, as Kubeflow's TFJob and managed training
 services set it in every process:
 
-    {"cluster": {"chief": ["host:port"], "worker": [...], "ps": [...]},
+    {"cluster": {"chief": ["host:port"], "worker": ["host:port", ...]},
      "task": {"type": "worker", "index": 0}}
 
 The evaluator is a task that is no member of the cluster.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import re
@@ -23,8 +22,8 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-STRATEGIES = ("none", "mirrored", "multi_worker", "parameter_server")
-TASKS = ("chief", "worker", "ps", "evaluator")
+STRATEGIES = ("none", "mirrored", "multi_worker")
+TASKS = ("chief", "worker", "evaluator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
         if text and json_cluster(text)[0]:
             raise ValueError(
                 f"TF_CONFIG describes a cluster, but --distribution={distribution} trains on one "
-                "machine; give --distribution=multi_worker or parameter_server, or unset TF_CONFIG"
+                "machine; give --distribution=multi_worker, or unset TF_CONFIG"
             )
         return Task()
     if not text:
@@ -82,10 +81,11 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
         raise ValueError(f"TF_CONFIG: the cluster has no {kind} {index}")
     if len(cluster.get("chief", ())) > 1:
         raise ValueError("TF_CONFIG: the cluster has several chiefs; there is one")
-    if distribution == "parameter_server" and not (cluster.get("ps") and cluster.get("chief")):
-        raise ValueError("TF_CONFIG: --distribution=parameter_server needs a chief and a ps")
-    if distribution == "multi_worker" and cluster.get("ps"):
-        raise ValueError("TF_CONFIG: --distribution=multi_worker has no use for a ps")
+    if cluster.get("ps"):
+        raise ValueError(
+            "TF_CONFIG: the cluster has a ps; training in step needs no parameter servers, only "
+            "a chief and workers"
+        )
     chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
     if not chiefs + workers:
         raise ValueError("TF_CONFIG: the cluster has neither chief nor worker")
@@ -116,17 +116,6 @@ def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
 
 def _is_address(host: object) -> bool:
     return isinstance(host, str) and bool(re.fullmatch(r".+:\d{1,5}", host))
-
-
-def look_for_the_chief_often() -> None:
-    """Makes workers of parameter servers look every second whether the chief has begun.
-
-    TensorFlow looks every 30 seconds, in which a short training may be over, and has no setting.
-    """
-    session_manager = tf.compat.v1.train.SessionManager
-    session_manager.__init__ = functools.partialmethod(
-        session_manager.__init__, recovery_wait_secs=1
-    )
 
 
 def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
@@ -201,8 +190,8 @@ def without_cluster() -> Iterator[None]:
             os.environ["TF_CONFIG"] = text
 
 
-def probe(*, seconds: float, only: str = "") -> dict[str, str]:
-    """Asks each task of the cluster, or those of one type, whether it is there.
+def probe(*, seconds: float) -> dict[str, str]:
+    """Asks each task of the cluster whether it is there.
 
     `there` accepts a connection; `gone` refuses it, for no process listens; `silent` may be
     either, on a machine or a network that does not answer.
@@ -210,7 +199,7 @@ def probe(*, seconds: float, only: str = "") -> dict[str, str]:
     answers = {}
     cluster, _, _ = json_cluster(os.environ.get("TF_CONFIG", "{}"))
     for kind, hosts in cluster.items():
-        for index, host in enumerate(hosts if only in ("", kind) else ()):
+        for index, host in enumerate(hosts):
             name, _, port = host.rpartition(":")
             try:
                 socket.create_connection((name, int(port)), timeout=seconds).close()

@@ -17,7 +17,6 @@ import tensorflow as tf
 from helpers import (
     ROOT,
     TINY,
-    global_step,
     plain_session,
     random_records,
     run_program,
@@ -30,12 +29,12 @@ from helpers import (
 
 from dataset import class_list
 from network import hardware
-from training import best, checkpoints, cluster, distribution
+from training import cluster, distribution
 
 CLUSTER_TASK = "tests/training/cluster_task.py"
 
 
-def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]:
+def run_cluster(cluster: dict[str, int], arguments) -> dict[str, str]:
     """Runs cluster_task.py as each task of a cluster; what the processes say, by task."""
     with contextlib.ExitStack() as stack:
         sockets = {
@@ -53,7 +52,7 @@ def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]
         for name, group in hosts.items():
             for index in range(len(group)):
                 processes[f"{name} {index}"] = subprocess.Popen(
-                    [sys.executable, str(ROOT / CLUSTER_TASK), kind, *arguments],
+                    [sys.executable, str(ROOT / CLUSTER_TASK), "multi_worker", *arguments],
                     env={**os.environ, **tf_config(name, index, hosts)},
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
@@ -61,9 +60,8 @@ def run_cluster(kind: str, cluster: dict[str, int], arguments) -> dict[str, str]
                 )
         output = {}
         for name, process in processes.items():
-            if not name.startswith("ps"):
-                output[name] = process.communicate(timeout=120)[0]
-                assert process.returncode == 0, output[name]
+            output[name] = process.communicate(timeout=120)[0]
+            assert process.returncode == 0, output[name]
         return output
     finally:
         for process in processes.values():
@@ -88,39 +86,12 @@ def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files)
     alone = run_program(CLUSTER_TASK, "none", 64, 12, tmp_path / "one", *two_files)
     expected = losses(alone.stdout)
     assert len(expected) == 12 and expected[-1] < 0.9 * expected[0]
-    output = run_cluster(
-        "multi_worker", {"chief": 1, "worker": 1}, ["32", "12", str(tmp_path / "two"), *two_files]
-    )
+    output = run_cluster({"chief": 1, "worker": 1}, ["32", "12", str(tmp_path / "two"), *two_files])
     for text in output.values():
         np.testing.assert_allclose(losses(text), expected, atol=1e-5)
     for name, _ in tf.train.list_variables(str(tmp_path / "one")):
         one, two = (tf.train.load_variable(str(tmp_path / f), name) for f in ("one", "two"))
         np.testing.assert_allclose(two, one, atol=1e-4, err_msg=name)
-
-
-def test_parameter_servers_train_and_evaluate(tmp_path, two_files):
-    output = run_cluster(
-        "parameter_server", {"chief": 1, "ps": 2}, ["32", "30", str(tmp_path / "m"), *two_files]
-    )
-    found = losses(output["chief 0"])
-    assert found[-1] < 0.8 * found[0]
-    assert "evaluation at step 30: " in output["chief 0"] and "64 drawings" in output["chief 0"]
-
-
-def test_chief_and_worker_of_parameter_servers_end_well_whoever_does_the_last_step(
-    tmp_path, two_files
-):
-    output = run_cluster(
-        "parameter_server",
-        {"chief": 1, "worker": 1, "ps": 1},
-        ["32", "60", str(tmp_path / "m"), *two_files],
-    )
-    assert global_step(tmp_path / "m") >= 60
-    assert re.search(r"^evaluation at step \d+: .* 64 drawings$", output["chief 0"], re.M)
-    recorded = best.read_evaluations(str(tmp_path / "m"))[-1]
-    last = tf.train.latest_checkpoint(str(tmp_path / "m"))
-    assert recorded["global_step"] == checkpoints.step_in_name(last)
-    assert recorded["drawings"] == 64
 
 
 @pytest.fixture
@@ -239,11 +210,11 @@ def test_a_cluster_survives_the_death_of_a_worker(data, tmp_path):
 def test_no_process_outlives_a_local_cluster_that_is_killed(data, tmp_path):
     pids = tmp_path / "pids"
     program, *flags = train_model_args(data, model_dir=tmp_path / "m")
-    process = start_program("scripts/local_cluster", "--ps=1", f"--pids={pids}", "--", *flags)
+    process = start_program("scripts/local_cluster", f"--pids={pids}", "--", *flags)
     while not pids.exists() and process.poll() is None:
         pass
     numbers = json.loads(pids.read_text())
-    assert set(numbers) == {"chief 0", "worker 0", "ps 0", "evaluator 0"}
+    assert set(numbers) == {"chief 0", "worker 0", "evaluator 0"}
     assert all(map(is_running, numbers.values()))
     process.kill()
     process.communicate(timeout=20)
@@ -284,37 +255,17 @@ def test_a_process_that_waits_ends_well_when_the_last_step_is_saved(monkeypatch,
     monkeypatch.setattr(threading.Thread, "start", lambda self: None)
     monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(distribution, "probe", lambda **_: {"chief 0 (a:1)": "gone"})
-    for in_step in (True, False):
-        hook = cluster.ClusterHook(patience=60, in_step=in_step, is_done=lambda: True)
-        hook.begin()
-        hook._last_step -= 10
-        with pytest.raises(SystemExit):
-            hook._watch()
-    assert ended == [0, 0] and "All steps are done" in capsys.readouterr().out
-    # The chief saves the last step and ends after the process has looked whether all is done.
-    done = iter([False, True])
-    hook = cluster.ClusterHook(patience=0, in_step=True, is_done=lambda: next(done))
+    hook = cluster.ClusterHook(patience=60, is_done=lambda: True)
     hook.begin()
     hook._last_step -= 10
     with pytest.raises(SystemExit):
         hook._watch()
-    assert ended[2:] == [0]
-
-
-def test_workers_pause_while_a_chief_that_came_is_gone(monkeypatch):
-    answers = iter(["gone", "there", "gone", "silent", "gone", "there"])
-    paused = []
-
-    def probe(**_):
-        paused.append(hook._chief_is_gone)
-        answer = next(answers, None)
-        hook._ended = answer is None
-        return {"chief 0 (a:1)": answer}
-
-    monkeypatch.setattr(threading.Thread, "start", lambda self: None)
-    hook = cluster.ClusterHook(patience=60, in_step=False, is_done=lambda: False)
-    monkeypatch.setattr(cluster, "CHIEF_SECONDS", 0)
-    monkeypatch.setattr(distribution, "probe", probe)
-    hook._watch_chief()
-    # Not before it came; a chief that is only silent may be at work.
-    assert paused == [False, False, False, True, False, True, False]
+    assert ended == [0] and "All steps are done" in capsys.readouterr().out
+    # The chief saves the last step and ends after the process has looked whether all is done.
+    done = iter([False, True])
+    hook = cluster.ClusterHook(patience=0, is_done=lambda: next(done))
+    hook.begin()
+    hook._last_step -= 10
+    with pytest.raises(SystemExit):
+        hook._watch()
+    assert ended[1:] == [0]

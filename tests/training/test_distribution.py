@@ -9,12 +9,12 @@ from training import distribution
 
 def test_tasks_of_a_cluster_know_their_part():
     tasks = [
-        distribution.read_task("parameter_server", tf_config(kind, index))
-        for kind, index in (("chief", 0), ("worker", 0), ("worker", 1), ("ps", 0), ("evaluator", 0))
+        distribution.read_task("multi_worker", tf_config(kind, index))
+        for kind, index in (("chief", 0), ("worker", 0), ("worker", 1), ("evaluator", 0))
     ]
-    assert [task.num_workers for task in tasks] == [3] * 5
+    assert [task.num_workers for task in tasks] == [3] * 4
     assert [task.worker for task in tasks if task.trains] == [0, 1, 2]
-    assert [task.is_chief for task in tasks] == [True, False, False, False, False]
+    assert [task.is_chief for task in tasks] == [True, False, False, False]
     # Without a chief the first worker is it, as TensorFlow has it.
     workers = {"worker": ["a:1", "b:1"]}
     task = distribution.read_task("multi_worker", tf_config("worker", 0, workers))
@@ -28,7 +28,11 @@ def test_tasks_of_a_cluster_know_their_part():
         ("none", tf_config("chief"), "TF_CONFIG describes a cluster, but --distribution=none"),
         ("multi_worker", {"TF_CONFIG": "{"}, "not a cluster in JSON"),
         ("multi_worker", {"TF_CONFIG": "[]"}, "not a cluster in JSON"),
-        ("multi_worker", tf_config("chief"), "has no use for a ps"),
+        (
+            "multi_worker",
+            tf_config("chief", 0, {"chief": ["a:1"], "ps": ["b:1"]}),
+            "needs no parameter servers",
+        ),
         (
             "multi_worker",
             tf_config("chief", 0, {"chief": "a:1"}),
@@ -37,9 +41,8 @@ def test_tasks_of_a_cluster_know_their_part():
         ("multi_worker", tf_config("chief", 0, {"chief": [7]}), "expected a list such as"),
         ("multi_worker", tf_config("chief", 0, {"chief": ["a"]}), "expected a list such as"),
         ("multi_worker", tf_config("chief", 0, {"chief": {"a:1": 1}}), "expected a list such as"),
-        ("parameter_server", tf_config("worker", 2), "the cluster has no worker 2"),
-        ("parameter_server", tf_config("master"), "task type 'master'"),
-        ("parameter_server", tf_config("chief", 0, {"chief": ["a:1"]}), "needs a chief and a ps"),
+        ("multi_worker", tf_config("worker", 2), "the cluster has no worker 2"),
+        ("multi_worker", tf_config("master"), "task type 'master'"),
         ("multi_worker", tf_config("evaluator", 0, {"x": ["a:1"]}), "neither chief nor worker"),
     ],
 )
@@ -95,7 +98,7 @@ def test_parts_of_an_epoch_are_the_training_set_each_drawing_once(tmp_path, num_
 def test_an_address_in_use_is_named(monkeypatch):
     for name, value in tf_config("worker", 1).items():
         monkeypatch.setenv(name, value)
-    task = distribution.read_task("parameter_server")
+    task = distribution.read_task("multi_worker")
     error = tf.errors.UnknownError(None, None, "Could not start gRPC server")
     with (
         pytest.raises(distribution.PeerFailed, match="c:1, this process's address .* is in use"),
