@@ -10,7 +10,7 @@
 #   docker run --rm --gpus all --volume "$PWD/data:/data" drawings-gpu \
 #     python train_model.py --flagfile=recipes/gpu.flags --model_dir=/data/runs/1 ...
 
-FROM python:3.11-slim
+FROM python:3.13-slim
 
 # Of TensorFlow's extras: nothing for a CPU, and-cuda for a GPU.
 ARG EXTRA=""

@@ -12,13 +12,17 @@ die() {
   exit 1
 }
 
-# Prints the first interpreter that TensorFlow 2.15.1 supports and that can make environments.
-# A name on the PATH may be a version manager's stub that only says what is not installed.
+# Whether an interpreter is of a version for which TensorFlow is released.
+fits() {
+  "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+# Prints the first interpreter on the PATH with which a command succeeds. A name on the PATH may be
+# a version manager's stub that only says what is not installed.
 find_python() {
   local name
-  for name in python3.11 python3.10 python3.9 python3 python; do
-    if "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' \
-      >/dev/null 2>&1; then
+  for name in python3.13 python3.12 python3.11 python3.10 python3 python; do
+    if "$@" "$name" >/dev/null 2>&1; then
       printf '%s\n' "$name"
       return
     fi
@@ -26,23 +30,39 @@ find_python() {
   return 1
 }
 
-make_environment() {
+makes_environments() { fits "$1" && "$1" -c 'import venv, ensurepip'; }
+has_pip() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 8))' && "$1" -m pip --version; }
+
+# Prints the path of uv: the one on the PATH, or one that any Python with pip gets into .venv-uv.
+find_uv() {
   local interpreter
+  if command -v uv; then
+    return
+  fi
+  interpreter=$(find_python has_pip) || return 1
+  "$interpreter" -m pip install --quiet --disable-pip-version-check --target .venv-uv uv >&2 &&
+    printf '%s\n' "$PWD/.venv-uv/bin/uv"
+}
+
+make_environment() {
+  local interpreter uv
   rm -rf .venv
-  if interpreter=$(find_python); then
+  if interpreter=$(find_python makes_environments); then
     echo "Making .venv with $("$interpreter" --version) ..."
     "$interpreter" -m venv .venv
-  elif command -v uv >/dev/null; then
-    echo "No Python 3.9 to 3.11 here: making .venv with one that uv brings ..."
-    uv venv --quiet --seed --python 3.11 .venv
-  else
-    die "TensorFlow 2.15.1 needs Python 3.9, 3.10 or 3.11, with venv, and none is on the PATH.
-Get one with uv (https://docs.astral.sh/uv), which needs no administrator:
-  curl -LsSf https://astral.sh/uv/install.sh | sh
-or from your system, on Debian and Ubuntu for example:
-  sudo apt-get install python3 python3-venv
-and start this again."
+    return
   fi
+  echo "No Python 3.10 to 3.13 with venv is on the PATH: making .venv with uv ..."
+  interpreter=$(find_python fits) || interpreter=3.13 # uv downloads what is not there
+  if ! { uv=$(find_uv) && "$uv" venv --quiet --seed --python "$interpreter" .venv; }; then
+    die "TensorFlow needs Python 3.10, 3.11, 3.12 or 3.13 with venv; none is on the PATH, and uv
+could not bring one (see above; it needs the internet). Install Python or uv and start this again:
+  Debian 12 and 13, Ubuntu 22.04 and 24.04:  sudo apt-get install python3-venv
+  Fedora:                                    sudo dnf install python3.13
+  macOS with Homebrew:                       brew install python@3.13
+  any of them, without an administrator:     curl -LsSf https://astral.sh/uv/install.sh | sh"
+  fi
+  rm -rf .venv-uv
 }
 
 # Installed are the requirements whose text stands in the marker; an interrupted installation
@@ -52,10 +72,10 @@ install_requirements() {
   if [[ -x $python && -f $marker ]] && cat requirements*.txt | cmp -s - "$marker"; then
     return
   fi
-  if [[ ! -x $python ]] || ! "$python" -c '' 2>/dev/null; then
+  if [[ ! -x $python ]] || ! fits "$python"; then
     make_environment
   fi
-  echo "Installing $1 (TensorFlow alone is about 500 MB) ..."
+  echo "Installing $1 (about 1.5 GB with TensorFlow) ..."
   "$python" -m pip install --quiet --disable-pip-version-check --requirement "$1" ||
     die "the installation failed; see above"
   cat requirements*.txt >"$marker"
