@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -13,10 +14,16 @@ PATTERN_CHARACTERS = "*?[]\\"
 
 def write_whole(path: str, text: str) -> None:
     """Writes a file that is there whole or not at all."""
+    temporary = temporary_name(path)
     with _tensorflow_files() as gfile:
-        with gfile.GFile(path + ".tmp", "w") as file:
+        with gfile.GFile(temporary, "w") as file:
             file.write(text)
-        gfile.rename(path + ".tmp", path, overwrite=True)
+        gfile.rename(temporary, path, overwrite=True)
+
+
+def temporary_name(path: str) -> str:
+    """Returns a name beside a path that no other process writes to at the same time."""
+    return f"{path}.tmp{secrets.token_hex(4)}"
 
 
 def list_folder(folder: str) -> list[str]:

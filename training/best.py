@@ -79,6 +79,17 @@ def begin_evaluation(model_dir: str, step: int) -> None:
     files.write_whole(os.path.join(model_dir, BEGUN_FILE), f"{step}\n")
 
 
+def pin(checkpoint: str) -> None:
+    """Copies a checkpoint to where the best one is kept, before it is known to be the best.
+
+    Raises:
+      tf.errors.NotFoundError: it is not there, or is just being deleted.
+    """
+    folder = os.path.join(os.path.dirname(checkpoint), BEST_FOLDER)
+    if checkpoints.step_in_name(checkpoint) not in checkpoints.by_step(folder):
+        checkpoints.copy(checkpoint, folder)
+
+
 def cut_off_evaluation(model_dir: str) -> int | None:
     """Returns the step whose evaluation was begun and never recorded; None if there is none."""
     path = os.path.join(model_dir, BEGUN_FILE)
@@ -107,22 +118,17 @@ def add_evaluation(
       ValueError: a file of evaluations is damaged.
     """
     evaluation = {name: value.item() for name, value in result.items()}
-    # By its name: where workers do not wait for each other, more steps may be done when it is
-    # written, and what it holds itself is their number.
-    step = checkpoints.step_in_name(checkpoint)
-    evaluation["global_step"] = step
+    step = evaluation["global_step"]
     path = os.path.join(model_dir, EVALUATOR_FILE if by_evaluator else EVALUATIONS_FILE)
     ours = [earlier for earlier in _read(path) if earlier["global_step"] != step] + [evaluation]
     others = [other for other in read_evaluations(model_dir) if other["global_step"] != step]
-    folder = os.path.join(model_dir, BEST_FOLDER)
-    is_best = all(quality(evaluation) > quality(other) for other in others)
-    if is_best and step not in checkpoints.by_step(folder):
-        checkpoints.copy(checkpoint, folder)
+    if all(quality(evaluation) > quality(other) for other in others):
+        pin(checkpoint)
     files.write_whole(path, "".join(json.dumps(line) + "\n" for line in ours))
     if cut_off_evaluation(model_dir) == step:
         tf.io.gfile.remove(os.path.join(model_dir, BEGUN_FILE))
     recorded = read_evaluations(model_dir)
-    _remove_worse(folder, recorded)
+    _remove_worse(os.path.join(model_dir, BEST_FOLDER), recorded)
     best = max(recorded, key=quality)
     return sum(other["global_step"] > best["global_step"] for other in recorded)
 

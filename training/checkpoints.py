@@ -6,6 +6,7 @@ the number is the global step. The file `checkpoint` beside them says which is t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -35,6 +36,11 @@ def by_step(folder: str) -> dict[int, str]:
         if match := _INDEX.fullmatch(name):
             found[int(match[2])] = os.path.join(folder, match[1])
     return dict(sorted(found.items()))
+
+
+def path_of(folder: str, step: int) -> str:
+    """Returns the path of the checkpoint of a step."""
+    return os.path.join(folder, f"model.ckpt-{step}")
 
 
 def step_in_name(checkpoint: str) -> int:
@@ -132,8 +138,9 @@ def copy(checkpoint: str, folder: str) -> str:
     parts = [path for path in tf.io.gfile.glob(f"{checkpoint}.*") if not path.endswith(".meta")]
     for path in sorted(parts):  # the data, then the index, which makes it a checkpoint
         name = target + path[len(checkpoint) :]
-        tf.io.gfile.copy(path, name + ".tmp", overwrite=True)
-        tf.io.gfile.rename(name + ".tmp", name, overwrite=True)
+        temporary = files.temporary_name(name)
+        tf.io.gfile.copy(path, temporary, overwrite=True)
+        tf.io.gfile.rename(temporary, name, overwrite=True)
     if not tf.io.gfile.exists(f"{target}.index"):
         raise tf.errors.NotFoundError(None, None, f"{checkpoint}: no such checkpoint")
     return target
@@ -143,7 +150,7 @@ def remove(checkpoint: str) -> None:
     """Removes a checkpoint's files, first the one that makes it a checkpoint."""
     paths = tf.io.gfile.glob(f"{checkpoint}.*")
     for path in sorted(paths, key=lambda path: not path.endswith(".index")):
-        if tf.io.gfile.exists(path):
+        with contextlib.suppress(tf.errors.NotFoundError):  # another process was first
             tf.io.gfile.remove(path)
 
 

@@ -84,8 +84,9 @@ def write_description(folder: str, *, params: model.HParams, classes: Sequence[s
     """Writes what the network in that folder is."""
     # The class list first: a folder with hyper-parameters has both.
     classes_path = os.path.join(folder, CLASSES_FILE)
-    class_list.write_classes(classes_path + ".tmp", classes)
-    tf.io.gfile.rename(classes_path + ".tmp", classes_path, overwrite=True)
+    temporary = files.temporary_name(classes_path)
+    class_list.write_classes(temporary, classes)
+    tf.io.gfile.rename(temporary, classes_path, overwrite=True)
     files.write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
 
 

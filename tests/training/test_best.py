@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training import best, checkpoints
 
@@ -60,16 +61,32 @@ def test_an_evaluation_that_is_made_again_counts_once(tmp_path):
     assert best_step(tmp_path) == 1
 
 
-def test_a_checkpoint_that_holds_a_later_step_than_its_name_says_is_found(tmp_path):
-    # As parameter servers leave them, whose workers go on while one saves.
-    add(tmp_path, 0, 0.1)
-    result = {name: np.float32(value) for name, value in (("accuracy", 0.5), ("loss", 1.0))}
-    checkpoint = checkpoint_of(tmp_path, 177)
-    best.add_evaluation(
-        str(tmp_path), {**result, "global_step": np.int64(178)}, checkpoint=checkpoint
-    )
-    assert best_step(tmp_path) == 177
-    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [177]
+def test_chief_and_evaluator_record_the_same_checkpoint_at_the_same_time(tmp_path, monkeypatch):
+    rename, turns = tf.io.gfile.rename, iter([True])
+
+    def interrupted_rename(source, target, overwrite=False):
+        if next(turns, False):  # before the chief's first file is in place
+            add(tmp_path, 7, 0.5, by_evaluator=True)
+        rename(source, target, overwrite=overwrite)
+
+    monkeypatch.setattr(tf.io.gfile, "rename", interrupted_rename)
+    add(tmp_path, 7, 0.5)
+    assert best_step(tmp_path) == 7
+    assert (tmp_path / "best/model.ckpt-7.index").read_text() == "7 index"
+    assert not checkpoints.left_overs(str(tmp_path / "best"))
+
+
+def test_a_pinned_checkpoint_outlives_the_original_until_a_better_one_is_recorded(tmp_path):
+    add(tmp_path, 1, 0.5)
+    pinned = checkpoint_of(tmp_path, 2)
+    best.pin(pinned)
+    checkpoints.remove(pinned)
+    evaluation = {"accuracy": np.float32(0.6), "loss": np.float32(1), "global_step": np.int64(2)}
+    best.add_evaluation(str(tmp_path), evaluation, checkpoint=pinned, by_evaluator=True)
+    assert best_step(tmp_path) == 2
+    best.pin(checkpoint_of(tmp_path, 3))
+    add(tmp_path, 3, 0.4)
+    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [2]
 
 
 def test_chief_and_evaluator_agree_on_the_best_whoever_comes_last(tmp_path):
