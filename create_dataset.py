@@ -15,8 +15,8 @@ import time
 from collections.abc import Sequence
 
 from common import console
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 from absl import flags
 
 from dataset import conversion, conversion_report

@@ -12,8 +12,8 @@ import dataclasses
 import os
 
 from common import console, files
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 from absl import flags
 
 import input_pipeline

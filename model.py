@@ -30,6 +30,8 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 
+from common import estimators
+
 import tensorflow as tf
 
 from network import hardware, lstm, measures, optimiser
@@ -329,7 +331,7 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: floa
 
 def model_fn(
     features: dict[str, tf.Tensor], labels: tf.Tensor | None, mode: str, params: HParams
-) -> tf.estimator.EstimatorSpec:
+) -> estimators.EstimatorSpec:
     """Builds the network in one of Estimator's three modes.
 
     Args:
@@ -337,7 +339,7 @@ def model_fn(
         there may be a `logit_adjustment`, float32 [K], which the loss sees added to the logits:
         Menon and others, "Long-tail learning via logit adjustment", 2021.
       labels: class indices, int64 or int32 [B]; None in PREDICT.
-      mode: one of `tf.estimator.ModeKeys`.
+      mode: one of `estimators.ModeKeys`.
       params: hyper-parameters.
 
     Returns:
@@ -346,7 +348,7 @@ def model_fn(
       EVAL: over all drawings the mean cross entropy as `loss`, and `measures.eval_metrics`.
       TRAIN: the loss, and the operation that does a step of Adam.
     """
-    training = mode == tf.estimator.ModeKeys.TRAIN
+    training = mode == estimators.ModeKeys.TRAIN
     optimiser.float32_sessions()  # unless a step in float16 is made below
     ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
     lengths = features["lengths"]
@@ -358,8 +360,8 @@ def model_fn(
         "predictions": tf.argmax(logits, axis=1),
         "embedding": embedding,
     }
-    if mode == tf.estimator.ModeKeys.PREDICT:
-        return tf.estimator.EstimatorSpec(mode, predictions=predictions)
+    if mode == estimators.ModeKeys.PREDICT:
+        return estimators.EstimatorSpec(mode, predictions=predictions)
 
     labels = tf.cast(labels, tf.int64)
     with tf.name_scope("cross_entropy"):
@@ -375,12 +377,12 @@ def model_fn(
         )
     probability = tf.reduce_max(predictions["probabilities"], axis=1)
     Outcome(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
-    if mode == tf.estimator.ModeKeys.EVAL:
+    if mode == estimators.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
         metrics = measures.eval_metrics(measured, logits, labels)
-        return tf.estimator.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
+        return estimators.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
     loss = tf.reduce_mean(losses)
     with tf.name_scope("padding"):
@@ -394,7 +396,7 @@ def model_fn(
         gradient_clipping_norm=params.gradient_clipping_norm,
         half_precision=half_precision(params),
     )
-    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op)
+    return estimators.EstimatorSpec(mode, loss=loss, train_op=train_op)
 
 
 def scheduled_learning_rate(params: HParams) -> tf.Tensor:
@@ -415,5 +417,5 @@ def variable_shapes(params: HParams) -> Mapping[str, Sequence[int]]:
     """Name and shape of each of the network's variables, in the order of their making."""
     with tf.Graph().as_default():
         features = {"ink": tf.zeros([1, 1, 3]), "lengths": tf.ones([1], tf.int64)}
-        model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+        model_fn(features, None, estimators.ModeKeys.PREDICT, params)
         return {v.op.name: v.shape.as_list() for v in tf.compat.v1.global_variables()}

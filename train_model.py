@@ -16,8 +16,8 @@ import time
 from typing import Any
 
 from common import console, files, locks
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 from absl import flags
 
 import input_pipeline
@@ -157,7 +157,7 @@ _DISTRIBUTION = flags.DEFINE_enum(
     "distribution",
     "none",
     distribution.STRATEGIES,
-    "mirrored: all GPUs of this machine. multi_worker, parameter_server: the cluster in TF_CONFIG.",
+    "mirrored: all GPUs of this machine. multi_worker: the cluster in TF_CONFIG.",
 )
 _CLUSTER_TIMEOUT_SECS = flags.DEFINE_integer(
     "cluster_timeout_secs",
@@ -229,7 +229,7 @@ def run_from_flags() -> Run:
         classes, [*training_files, *eval_files], what=f"--classes_file={_CLASSES_FILE.value} is"
     )
     params = hparams_from_flags(len(classes))
-    if task.trains:  # an evaluator or a parameter server may well be a smaller machine
+    if task.trains:  # an evaluator may well be a smaller machine
         params = dataclasses.replace(params, cell_type=lstm.resolve_cell_type(params.cell_type))
         check_hardware(params)
     return Run(
@@ -283,10 +283,7 @@ def main() -> int | None:
     print(f"Settings:   {', '.join(f'{name}={value}' for name, value in run.settings.items())}")
     if run.task.trains:
         print(f"Computed:   {describe_computation(run.params)}")
-    if run.task.type != "ps":  # which ends when it is told to
-        run.stop.install()
-    if _DISTRIBUTION.value == "parameter_server":
-        distribution.look_for_the_chief_often()
+    run.stop.install()
     try:
         with distribution.explained_errors(run.task):
             exported = train_and_export(run)

@@ -22,10 +22,10 @@ import time
 
 import shared
 from common import console
+from common.quiet_tensorflow import tf
 
 import numpy as np
 import orjson
-import tensorflow as tf
 from absl import flags
 
 from dataset import conversion

@@ -21,12 +21,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import shared
-from common import console
+from common import console, estimators
+from common.quiet_tensorflow import tf
 
 import numpy as np
 import orjson
 import peers
-import tensorflow as tf
 from absl import flags
 
 import classify_drawings  # whose --model this program takes too
@@ -54,7 +54,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # ink, lengths
 def evaluation(found: model_dirs.Model, input_fn: Callable) -> Callable[[], None]:
     """Returns what evaluates as train_model.py does, from building the graph to the metrics."""
     with tempfile.TemporaryDirectory() as folder:
-        estimator = tf.estimator.Estimator(model.model_fn, model_dir=folder, params=found.params)
+        estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=found.params)
 
     def evaluate() -> None:
         collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)

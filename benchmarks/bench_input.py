@@ -17,8 +17,8 @@ import time
 
 import shared
 from common import console
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 import tutorial_input
 from absl import flags
 

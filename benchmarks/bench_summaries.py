@@ -16,8 +16,7 @@ from unittest import mock
 
 import shared  # noqa: F401  (lets the next lines import)
 from common import console
-
-import tensorflow as tf
+from common.quiet_tensorflow import tf
 
 import train_model
 from training import hooks, run, summaries

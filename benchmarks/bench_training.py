@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any, Union
+from typing import Any
 
 import shared
-from common import console
+from common import console, estimators
+from common.quiet_tensorflow import tf
 
 import numpy as np
 import peers
-import tensorflow as tf
 import tutorial_input
 from absl import flags
 
@@ -93,7 +93,7 @@ class TensorFlowTrainer:
         with tf.Graph().as_default() as graph:
             features, labels = tf1.data.make_one_shot_iterator(input_fn()).get_next()
             params = model.HParams(num_classes=num_classes, **CELLS[cell])
-            spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
+            spec = model.model_fn(features, labels, estimators.ModeKeys.TRAIN, params)
             self._fetches = [spec.train_op, tf.reduce_sum(features["lengths"])]
             self._session = tf1.Session(graph=graph)
             self._session.run(tf1.global_variables_initializer())
@@ -134,7 +134,7 @@ class PyTorchTrainer:
         return int(lengths.sum())
 
 
-Trainer = Union[TensorFlowTrainer, PyTorchTrainer]
+Trainer = TensorFlowTrainer | PyTorchTrainer
 Setting = tuple[str, str, int]  # cell, batching, batch size
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import time
 
 import shared  # noqa: F401  (lets the next lines import)
-from common import console
+from common import console, estimators
+from common.quiet_tensorflow import tf
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
 import input_pipeline
@@ -104,7 +104,7 @@ def train(files: list[str], batch_size: int, *, num_classes: int, mixed: bool) -
             batches = input_fn().take(NUM_BATCHES).cache().repeat()
             iterator = tf1.data.make_initializable_iterator(batches)
             features, labels = iterator.get_next()
-        spec = model.model_fn(features, labels, tf.estimator.ModeKeys.TRAIN, params)
+        spec = model.model_fn(features, labels, estimators.ModeKeys.TRAIN, params)
         session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         session.run(iterator.initializer)
         step = session.make_callable(spec.train_op)

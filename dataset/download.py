@@ -12,7 +12,6 @@ import os
 import queue
 import random
 import shutil
-import socket
 import threading
 import time
 import urllib.error
@@ -139,7 +138,7 @@ def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> Non
     except urllib.error.URLError as error:
         raise _Retry(str(error.reason)) from None
     # Before Python 3.10 socket.timeout is no TimeoutError.
-    except (http.client.HTTPException, ConnectionError, socket.timeout, zlib.error) as error:
+    except (TimeoutError, http.client.HTTPException, ConnectionError, zlib.error) as error:
         raise _Retry(f"the connection failed ({type(error).__name__})") from None
     if not _ends_well(partial):
         raise _Retry("the file ends in the middle of a line")

@@ -12,9 +12,9 @@ import tempfile
 
 import paths
 from common import console
+from common.quiet_tensorflow import tf
 
 import browser as browsers
-import tensorflow as tf
 from absl import flags
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait

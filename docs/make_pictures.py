@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import paths
 from common import console
+from common.quiet_tensorflow import tf
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 from PIL import Image, ImageDraw, ImageFont
 

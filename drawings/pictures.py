@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -33,7 +32,7 @@ CONFUSION_CLASSES = 400
 # A stroke's width as a share of the picture's.
 STROKE_WIDTH = 0.025
 
-Font = Union[ImageFont.ImageFont, ImageFont.FreeTypeFont]
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 # Strokes are drawn this many times larger and scaled down, which smooths their edges.
 OVERSAMPLING = 4

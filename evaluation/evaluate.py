@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 
-import tensorflow as tf
+from common import estimators
 
 import input_pipeline
 import model
@@ -39,7 +39,7 @@ def evaluate(
     collector = outcomes.CollectOutcomes(kept_inks=KEPT_INKS)
     # Estimator leaves summaries behind, which are no part of the run's.
     with tempfile.TemporaryDirectory(prefix="evaluate_model-") as folder:
-        estimator = tf.estimator.Estimator(model.model_fn, model_dir=folder, params=params)
+        estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=params)
 
         def run(stroke_share: float, run_hooks: Sequence) -> dict[str, float]:
             result = estimator.evaluate(

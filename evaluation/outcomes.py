@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from common import estimators
+
 import numpy as np
-import tensorflow as tf
 
 from network import outcome
 
@@ -47,7 +48,7 @@ class Outcomes:
         return cells.reshape(num_classes, num_classes)
 
 
-class CollectOutcomes(tf.estimator.SessionRunHook):
+class CollectOutcomes(estimators.SessionRunHook):
     """Keeps what the network made of each drawing of an evaluation."""
 
     def __init__(self, *, kept_inks: int):
@@ -62,8 +63,8 @@ class CollectOutcomes(tf.estimator.SessionRunHook):
     def after_create_session(self, session, coord) -> None:
         self._started = time.monotonic()
 
-    def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
-        return tf.estimator.SessionRunArgs(self._tensors)
+    def before_run(self, run_context) -> estimators.SessionRunArgs:
+        return estimators.SessionRunArgs(self._tensors)
 
     def after_run(self, run_context, run_values) -> None:
         batch = dict(run_values.results)

@@ -13,8 +13,8 @@ import os
 
 import project  # noqa: F401  (finds the project's modules)
 from common import console
+from common.quiet_tensorflow import tf
 
-import tensorflow as tf
 from absl import flags
 
 from serving import drawing_page

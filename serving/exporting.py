@@ -24,7 +24,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from common import files
+from common import estimators, files
 
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -115,7 +115,7 @@ def _signature(
     scope = tf.compat.v1.get_variable_scope()
     with tf.compat.v1.variable_scope(scope, reuse=tf.compat.v1.AUTO_REUSE):
         features = {"ink": ink, "lengths": lengths}
-        spec = model.model_fn(features, None, tf.estimator.ModeKeys.PREDICT, params)
+        spec = model.model_fn(features, None, estimators.ModeKeys.PREDICT, params)
     probabilities, indices = tf.math.top_k(
         spec.predictions["probabilities"], k=min(onnx_network.TOP_K, len(classes))
     )  # [B, k]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import pathlib
 
-from common import console  # noqa: F401  (quiets TensorFlow)
+from common.quiet_tensorflow import tf
 
 import pytest
-import tensorflow as tf
 from helpers import Trained, train, write_data, write_ndjson
 
 import model

@@ -1,5 +1,7 @@
 import dataclasses
 
+from common import estimators
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,9 +12,9 @@ from network import hardware, optimiser
 
 tf1 = tf.compat.v1
 PREDICT, EVAL, TRAIN = (
-    tf.estimator.ModeKeys.PREDICT,
-    tf.estimator.ModeKeys.EVAL,
-    tf.estimator.ModeKeys.TRAIN,
+    estimators.ModeKeys.PREDICT,
+    estimators.ModeKeys.EVAL,
+    estimators.ModeKeys.TRAIN,
 )
 
 # As the default network in everything but size, and without chance.
@@ -464,8 +466,8 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
     features = ragged_features(np.random.default_rng(9), [5, 8, 2, 9, 4, 7, 7])
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
     # Random weights whose best temperature, 0.74, is not an end of the range.
-    config = tf.estimator.RunConfig(model_dir=str(tmp_path), tf_random_seed=1)
-    estimator = tf.estimator.Estimator(model.model_fn, params=TINY, config=config)
+    config = estimators.RunConfig(model_dir=str(tmp_path), tf_random_seed=1)
+    estimator = estimators.Estimator(model.model_fn, params=TINY, config=config)
     estimator.train(dataset_fn(features, labels, 7), steps=1)
     predictions = list(estimator.predict(dataset_fn(features, labels, 3)))
     probabilities = np.array([p["probabilities"] for p in predictions])
@@ -498,7 +500,7 @@ def test_checkpoint_of_one_cell_type_resumes_with_another(tmp_path):
 
     def estimator(cell_type):
         params = dataclasses.replace(TINY, cell_type=cell_type, learning_rate=0.01)
-        return tf.estimator.Estimator(model.model_fn, params=params, model_dir=str(tmp_path))
+        return estimators.Estimator(model.model_fn, params=params, model_dir=str(tmp_path))
 
     estimator("lstm").train(dataset_fn(features, labels, 3), steps=1)
     losses = [
@@ -520,7 +522,7 @@ def test_the_tutorials_checkpoint_gives_its_logits(quickdraw_data, tmp_path, cel
         "ink": golden["ink"][:count],
         "lengths": lengths,
     }
-    estimator = tf.estimator.Estimator(
+    estimator = estimators.Estimator(
         model.model_fn,
         params=model.HParams(num_classes=42, cell_type=cell_type),
         model_dir=str(tmp_path),

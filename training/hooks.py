@@ -7,18 +7,18 @@ import signal
 import time
 from collections.abc import Sequence
 
-from common import console
+from common import console, estimators
 
 import tensorflow as tf
 
 from evaluation import evaluate, outcomes
-from training import best, summaries
+from training import best, checkpoints, summaries
 
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0
 
 
-class ProgressHook(tf.estimator.SessionRunHook):
+class ProgressHook(estimators.SessionRunHook):
     """Prints step, loss, drawings a second and time left.
 
     The rate counts the steps' own time: saving and evaluating in between does not slow it, with
@@ -50,10 +50,10 @@ class ProgressHook(tf.estimator.SessionRunHook):
         self._next_line = 0.0  # the first step is shown, but its time is TensorFlow's start
         self._seconds, self._steps = 0.0, 0
 
-    def before_run(self, run_context) -> tf.estimator.SessionRunArgs:
+    def before_run(self, run_context) -> estimators.SessionRunArgs:
         self._started = time.monotonic()
         self._ended: float | None = None
-        return tf.estimator.SessionRunArgs([self._loss, self._global_step])
+        return estimators.SessionRunArgs(self._loss)
 
     def end_step(self) -> None:
         """Takes note that the step's own work is done: what comes now is not counted."""
@@ -61,15 +61,12 @@ class ProgressHook(tf.estimator.SessionRunHook):
 
     def after_run(self, run_context, run_values) -> None:
         now = time.monotonic()
-        loss, global_step = run_values.results
-        # The steps of other processes are known up to when the number was read.
-        step = max(self.step + 1, int(global_step))
         if self._next_line:
             self._seconds += (self._ended or now) - self._started
-            self._steps += step - self.step
-        self.step = step
+            self._steps += 1
+        self.step += 1
         if now >= self._next_line or self.step >= self._max_steps:
-            self._print_line(loss)
+            self._print_line(run_values.results)
             self._next_line = now + PROGRESS_SECONDS
             self._seconds, self._steps = 0.0, 0
 
@@ -85,7 +82,7 @@ class ProgressHook(tf.estimator.SessionRunHook):
         print(line, flush=True)
 
 
-class StepEnd(tf.estimator.CheckpointSaverListener):
+class StepEnd(estimators.CheckpointSaverListener):
     """Tells a `ProgressHook` that saving begins, which is done before its turn comes."""
 
     def __init__(self, progress: ProgressHook):
@@ -126,7 +123,7 @@ class StopSignal:
         print("\nStopping after this step; once more to stop at once.", flush=True)
 
 
-class StopHook(tf.estimator.SessionRunHook):
+class StopHook(estimators.SessionRunHook):
     """Ends a session after the step in which a signal came, with a checkpoint."""
 
     def __init__(self, stop: StopSignal, *, save_to: str | None):
@@ -151,7 +148,7 @@ class StopHook(tf.estimator.SessionRunHook):
         self._stop.sessions -= 1
 
 
-class EarlyStopHook(tf.estimator.SessionRunHook):
+class EarlyStopHook(estimators.SessionRunHook):
     """Ends training when `patience` evaluations in a row brought nothing better."""
 
     def __init__(self, after_evaluation: AfterEvaluation, *, patience: int):
@@ -164,7 +161,22 @@ class EarlyStopHook(tf.estimator.SessionRunHook):
             run_context.request_stop()
 
 
-class BeginEvaluation(tf.estimator.SessionRunHook):
+class PinCheckpoint(estimators.SessionRunHook):
+    """Copies the checkpoint that an evaluator begins to evaluate to where the best is kept.
+
+    The chief deletes old checkpoints, and an evaluation may take longer than it keeps them. The
+    copy goes when the evaluation is recorded and another checkpoint is better.
+    """
+
+    def __init__(self, model_dir: str):
+        self._model_dir = model_dir
+
+    def after_create_session(self, session, coord) -> None:
+        step = int(session.run(tf.compat.v1.train.get_global_step()))
+        best.pin(checkpoints.path_of(self._model_dir, step))
+
+
+class BeginEvaluation(estimators.SessionRunHook):
     """Takes note that a run evaluates, for its next start if it is killed meanwhile."""
 
     def __init__(self, model_dir: str):
@@ -175,7 +187,7 @@ class BeginEvaluation(tf.estimator.SessionRunHook):
         best.begin_evaluation(self._model_dir, int(step))
 
 
-class AfterEvaluation(tf.estimator.Exporter):
+class AfterEvaluation(estimators.Exporter):
     """Prints, records and pictures each evaluation and keeps the best checkpoint.
 
     As an exporter, because Estimator hands its results to exporters alone.

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from common import console, estimators
+
 import tensorflow as tf
 
 import input_pipeline
@@ -73,8 +75,8 @@ class Run:
 
     @property
     def step_size(self) -> int:
-        """Drawings a step; replicas in step with each other take one together."""
-        return self.batch_size * (self.num_replicas if self.strategy else 1)
+        """Drawings a step, which all replicas take together."""
+        return self.batch_size * self.num_replicas
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
             estimator = make_estimator(run, start_from=start_from)
             describe(run, eval_folder=os.path.basename(estimator.eval_dir()))
             specs = make_specs(run, progress=progress, first_step=first_step)
-            result = tf.estimator.train_and_evaluate(estimator, *specs)
+            result = train_and_evaluate(run, estimator, *specs)
             if result:
                 return result[0]
         else:
@@ -148,13 +150,30 @@ def train(run: Run) -> Mapping[str, Any] | None:
         return last
 
 
+def train_and_evaluate(
+    run: Run,
+    estimator: estimators.Estimator,
+    train_spec: estimators.TrainSpec,
+    eval_spec: estimators.EvalSpec,
+) -> tuple[Mapping[str, Any], Sequence[Any]] | None:
+    """Does what Estimator's function does; an evaluator outlives the checkpoints it reads."""
+    while True:
+        try:
+            return estimators.train_and_evaluate(estimator, train_spec, eval_spec)
+        except tf.errors.NotFoundError as error:
+            if run.task.type != "evaluator":
+                raise
+            reason = console.reason(error)
+            print(f"A checkpoint was deleted while it was read ({reason}): taking the next")
+
+
 def last_step(model_dir: str) -> int:
     """Returns the step of the last checkpoint; 0 before there is one."""
     checkpoint = tf.train.latest_checkpoint(model_dir)
     return checkpoints.global_step(checkpoint) if checkpoint else 0
 
 
-def find_first_weights(run: Run, *, scratch: str) -> tf.estimator.WarmStartSettings | None:
+def find_first_weights(run: Run, *, scratch: str) -> estimators.WarmStartSettings | None:
     """Finds what a new run is to start from; `scratch` must stay while it trains."""
     if not run.warm_start_from or tf.train.latest_checkpoint(run.model_dir):
         return None
@@ -186,13 +205,13 @@ def evaluate_last(run: Run) -> Mapping[str, Any]:
 
 
 def make_estimator(
-    run: Run, *, start_from: tf.estimator.WarmStartSettings | None = None
-) -> tf.estimator.Estimator:
-    return tf.estimator.Estimator(
+    run: Run, *, start_from: estimators.WarmStartSettings | None = None
+) -> estimators.Estimator:
+    return estimators.Estimator(
         model.model_fn,
         params=run.params,
         warm_start_from=start_from,
-        config=tf.estimator.RunConfig(
+        config=estimators.RunConfig(
             model_dir=run.model_dir,
             tf_random_seed=run.seed,
             save_checkpoints_steps=run.save_checkpoints_steps,
@@ -210,10 +229,9 @@ def make_estimator(
 def describe(run: Run, *, eval_folder: str) -> None:
     """Says on the screen and in TensorBoard what the run is."""
     if run.num_replicas > 1:
-        step = f"{run.step_size:,} a step" if run.strategy else "each for itself"
         print(
-            f"Replicas:   {run.num_replicas} of {run.batch_size} drawings, {step}; this is "
-            f"{run.task}",
+            f"Replicas:   {run.num_replicas} of {run.batch_size} drawings, {run.step_size:,} a "
+            f"step; this is {run.task}",
             flush=True,
         )
     if run.task.is_chief:
@@ -228,14 +246,14 @@ def describe(run: Run, *, eval_folder: str) -> None:
 
 def make_specs(
     run: Run, *, progress: hooks.ProgressHook, first_step: int
-) -> tuple[tf.estimator.TrainSpec, tf.estimator.EvalSpec]:
+) -> tuple[estimators.TrainSpec, estimators.EvalSpec]:
     """Makes what Estimator trains and evaluates with."""
     alone = run.task.num_workers == 1
     collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
     after_evaluation = hooks.AfterEvaluation(
         collector, classes=run.classes, by_evaluator=run.task.type == "evaluator"
     )
-    training_hooks: list[tf.estimator.SessionRunHook] = [
+    training_hooks: list[estimators.SessionRunHook] = [
         progress,
         hooks.StopHook(run.stop, save_to=run.model_dir if run.task.is_chief else None),
     ]
@@ -250,7 +268,9 @@ def make_specs(
     evaluation_hooks = [hooks.StopHook(run.stop, save_to=None), collector]
     if alone and run.task.is_chief:  # in a cluster the evaluator begins again by itself
         evaluation_hooks.append(hooks.BeginEvaluation(run.model_dir))
-    train_spec = tf.estimator.TrainSpec(
+    if run.task.type == "evaluator":
+        evaluation_hooks.append(hooks.PinCheckpoint(run.model_dir))
+    train_spec = estimators.TrainSpec(
         input_pipeline.training_input_fn(
             run.training_files,
             batch_size=run.batch_size,
@@ -267,7 +287,7 @@ def make_specs(
         # Estimator refuses listeners where the processes of a cluster train in step.
         saving_listeners=[hooks.StepEnd(progress)] if alone else None,
     )
-    eval_spec = tf.estimator.EvalSpec(
+    eval_spec = estimators.EvalSpec(
         eval_input_fn(run),
         steps=None,  # all of them
         hooks=evaluation_hooks,
@@ -283,9 +303,7 @@ def cluster_hook(run: Run) -> cluster.ClusterHook:
         # The chief itself still has to end its session, evaluate and export.
         return not run.task.is_chief and last_step(run.model_dir) >= run.steps
 
-    return cluster.ClusterHook(
-        patience=run.cluster_timeout_secs, in_step=run.strategy is not None, is_done=is_done
-    )
+    return cluster.ClusterHook(patience=run.cluster_timeout_secs, is_done=is_done)
 
 
 def eval_input_fn(run: Run) -> input_pipeline.InputFn:
@@ -299,7 +317,7 @@ def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterat
     """Where training diverges, says what to do, as a ValueError."""
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.estimator.NanLossDuringTrainingError) as error:
+    except (tf.errors.InvalidArgumentError, estimators.NanLossDuringTrainingError) as error:
         if optimiser.NOT_FINITE not in str(error) and isinstance(error, tf.errors.OpError):
             raise
         raise ValueError(

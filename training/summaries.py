@@ -7,6 +7,8 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 
+from common import estimators
+
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -90,7 +92,7 @@ def guesses(
     return pictures.sheet(list(zip(inks, texts)), columns=SHOWN_COLUMNS, wrong=wrong)
 
 
-class PicturesHook(tf.estimator.SessionRunHook):
+class PicturesHook(estimators.SessionRunHook):
     """Shows drawings of a training batch with the guesses for them, every `PICTURE_STEPS`."""
 
     def __init__(self, folder: str, *, classes: Sequence[str]):
@@ -105,9 +107,9 @@ class PicturesHook(tf.estimator.SessionRunHook):
     def after_create_session(self, session, coord) -> None:
         self._step = int(session.run(self._global_step))
 
-    def before_run(self, run_context) -> tf.estimator.SessionRunArgs | None:
+    def before_run(self, run_context) -> estimators.SessionRunArgs | None:
         due = self._step % PICTURE_STEPS == 0
-        return tf.estimator.SessionRunArgs(self._tensors) if due else None
+        return estimators.SessionRunArgs(self._tensors) if due else None
 
     def after_run(self, run_context, run_values) -> None:
         self._step += 1

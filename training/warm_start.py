@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common import files
+from common import estimators, files
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +60,7 @@ def find_source(path: str) -> Source:
 
 def settings(
     path: str, *, params: model.HParams, classes: Sequence[str], seed: int, scratch: str
-) -> tf.estimator.WarmStartSettings:
+) -> estimators.WarmStartSettings:
     """Returns what Estimator is to start a network from.
 
     All variables, but for the last layer's columns of classes that the source does not know. A
@@ -90,7 +90,7 @@ def settings(
         f"of {known} of {len(classes)} classes",
         flush=True,
     )
-    return tf.estimator.WarmStartSettings(
+    return estimators.WarmStartSettings(
         checkpoint, vars_to_warm_start=[f"^{name}:0$" for name in names]
     )
 

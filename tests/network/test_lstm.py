@@ -1,7 +1,8 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras.src.layers.rnn import gru_lstm_utils
+from keras.src.backend.tensorflow.rnn import _standardize_cudnn_weights
 
 from network import lstm
 
@@ -89,17 +90,16 @@ def test_lstm_is_keras_lstm():
         ours = session.run(lstm.step_by_step_lstm(*map(tf.constant, (inputs, kernel, bias))))
         i, c, f, o = np.split(kernel, 4, axis=1)
         bi, bc, bf, bo = np.split(bias, 4)
-        layer = tf.keras.layers.LSTM(4, return_sequences=True, time_major=True)
-        keras_outputs = layer(tf.constant(inputs))
-        session.run(tf1.global_variables_initializer())
-        layer.set_weights(
-            [
-                np.concatenate([i, f, c, o], axis=1)[:7],
-                np.concatenate([i, f, c, o], axis=1)[7:],
-                np.concatenate([bi, bf + 1, bc, bo]),
-            ]
-        )
-        np.testing.assert_allclose(ours, session.run(keras_outputs), atol=1e-6)
+        layer = keras.layers.LSTM(4, return_sequences=True)
+        keras_outputs = layer(tf.constant(inputs.transpose(1, 0, 2)))  # [B, T, N]
+        keras_weights = [
+            np.concatenate([i, f, c, o], axis=1)[:7],
+            np.concatenate([i, f, c, o], axis=1)[7:],
+            np.concatenate([bi, bf + 1, bc, bo]),
+        ]
+        session.run([v.value.assign(w) for v, w in zip(layer.variables, keras_weights)])
+        expected = session.run(keras_outputs).transpose(1, 0, 2)
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
 def test_cudnn_params_are_what_keras_packs():
@@ -112,7 +112,7 @@ def test_cudnn_params_are_what_keras_packs():
         biases += [i, f + 1, c, o, *[np.zeros(4, np.float32)] * 4]
     with tf.Graph().as_default(), tf1.Session() as session:
         by_keras = session.run(
-            gru_lstm_utils.canonical_to_params(
+            _standardize_cudnn_weights(
                 weights=[tf.constant(m) for m in matrices],
                 biases=[tf.constant(b) for b in biases],
                 shape=tf.constant([-1]),

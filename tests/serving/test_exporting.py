@@ -1,6 +1,8 @@
 import itertools
 import json
 
+from common import estimators
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -93,7 +95,7 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
 
     found = model_dirs.find_model(str(trained.model_dir))
     params, classes = found.params, found.classes
-    estimator = tf.estimator.Estimator(model.model_fn, params=params)
+    estimator = estimators.Estimator(model.model_fn, params=params)
     for i, record in enumerate(records[:5]):
         example = tf.train.Example.FromString(record).features.feature
         drawing = np.array(example["ink"].float_list.value, np.float32).reshape(1, -1, 3)

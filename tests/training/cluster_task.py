@@ -9,9 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
 
-from common import console  # noqa: F401  (quiets TensorFlow)
-
-import tensorflow as tf
+from common.quiet_tensorflow import tf
 
 import input_pipeline
 import model

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 
+from common import estimators
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -111,7 +113,7 @@ def test_an_error_that_is_not_the_datas_is_reported_as_it_is(data, tmp_path, mon
     def fail(*args):
         raise tf.errors.InvalidArgumentError(None, None, "something else")
 
-    monkeypatch.setattr(tf.estimator, "train_and_evaluate", fail)
+    monkeypatch.setattr(estimators, "train_and_evaluate", fail)
     with pytest.raises(tf.errors.InvalidArgumentError, match="something else"):
         train(data, tmp_path / "m")
 
@@ -126,7 +128,7 @@ def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-class StopAt(tf.estimator.SessionRunHook):
+class StopAt(estimators.SessionRunHook):
     """Asks a run to stop, as a signal does, in the middle of a step."""
 
     def __init__(self, run, step: int):
