@@ -8,17 +8,23 @@ How records become batches, and why each step stands where it does:
     files        shuffled anew for each pass, so that passes differ
     blocks       of a few serialized records that stand together, of several files at once; a
                  step of tf.data costs a block what it would cost a record. Shuffled as blocks:
-                 create_dataset.py has shuffled the records
-    repeat       before the batches, so that every batch is full
-    pools        many batches' records, parsed by one call and sorted by length, so that a
-                 batch holds drawings of about one length and little padding
+                 create_dataset.py has shuffled the records. Where there are few records, a block
+                 is one, so that each pass mixes them all
+    pools        many batches' records, of one pass alone: none holds a drawing twice. Of a small
+                 set they are so small that a pass has several, and no batch comes again
+    repeat       of the pass, whose last pool may be smaller. In training the records that fill no
+                 batch are left out; the shuffle makes them others in each pass
+    sorted       by length, once parsed by one call, so that a batch holds drawings of about one
+                 length and little padding
     batches      cut from the pool and handed on in a random order
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from dataset import records, variation
@@ -31,11 +37,19 @@ POOL_BATCHES = 128
 # Drawings a pool at most, some 30 MB of ink: no batch of 256 or fewer is sorted less for it.
 POOL_DRAWINGS = 128 * 256
 
+# The fewest pools in a pass, where there are that many batches. With one, sorting would make the
+# same batches in each pass; with four, a drawing's neighbours are a random quarter of all.
+MIN_POOLS = 4
+
 # Records a block: few enough that those of one block are spread over the batches of a pool.
 BLOCK_RECORDS = 16
 
-# Blocks in the shuffle buffer: some 8,000 records of 700 bytes, filled in milliseconds.
-SHUFFLE_BLOCKS = 512
+# Records in the shuffle buffer, some 6 MB, filled in milliseconds. A set that fits into it is
+# shuffled record by record.
+SHUFFLE_RECORDS = 8192
+
+# Records that are read to estimate how many there are, by their mean size.
+SAMPLE_RECORDS = 256
 
 # Files read at once, to mix records of different files and to hide a network's latency.
 PARALLEL_FILES = 4
@@ -57,7 +71,7 @@ EVAL_SEED = 0
 as_it_is = tf.autograph.experimental.do_not_convert
 
 Batch = tuple[Features, tf.Tensor]
-# Drawings sorted by length: ink [P, (rows), 3], ragged, class_index [P] and, with weights, weight.
+# Drawings sorted by length: ink [P, (rows), 3], ragged, and class_index [P].
 Pool = dict[str, "tf.Tensor | tf.RaggedTensor"]
 InputFn = Callable[[], tf.data.Dataset]
 
@@ -104,53 +118,65 @@ def training_input_fn(
 ) -> InputFn:
     """Shuffled full batches of drawings of about one length.
 
+    Each pass gives every drawing once, except those that fill no batch, which are others in each
+    pass. No batch holds a drawing twice: where there are fewer than B, each batch is all of them.
+
     Args:
       files: TFRecord files.
       batch_size: B.
       num_classes: class indices must be below it.
       seed: the same seed gives the same batches.
-      num_epochs: passes over the records; None goes on forever. Where they end, the last
-        batch may be smaller.
+      num_epochs: passes over the records; None goes on forever.
       part, num_parts: the number of this process among those that train together, and how many
         there are. Each reads every num_parts-th file, or, where there are fewer files than
         processes, every num_parts-th block of them.
       distortion, beginnings: how much and how many of the drawings are changed, as in
         `variation.vary`.
       class_balance: 0 for none; otherwise the features have a `logit_adjustment`, float32 [K]: the
-        logarithm of each class's share of a pool, times this number.
+        logarithm of each class's share of all records, times this number.
 
     Returns:
       A function without arguments that makes the dataset, as Estimator wants it.
+
+    Raises:
+      tf.errors.OpError: a record is bad; `bad_records.explained_errors` says which.
     """
+    by_file = len(files) >= num_parts
+    ours = list(files)[part::num_parts] if by_file else list(files)
+    num_records = estimate_count(ours) // (1 if by_file else num_parts)
+    block_records = BLOCK_RECORDS if num_records > SHUFFLE_RECORDS else 1
+    adjustment = None
+    if class_balance > 0:
+        adjustment = class_balance * _log_shares(files, num_classes=num_classes)
 
     @as_it_is
     def changed(number: tf.Tensor, batch: Batch) -> Batch:
         features, class_index = batch
-        varied = variation.vary(
-            features, distortion=distortion, beginnings=beginnings, seed=tf.stack([seed, number])
-        )
-        return varied, class_index
+        if distortion > 0 or beginnings > 0:
+            batch_seed = tf.stack([seed, number])
+            features = variation.vary(
+                features, distortion=distortion, beginnings=beginnings, seed=batch_seed
+            )
+        if adjustment is not None:
+            features = {**features, "logit_adjustment": tf.constant(adjustment)}
+        return features, class_index
 
     def input_fn() -> tf.data.Dataset:
-        by_file = len(files) >= num_parts
-        ours = list(files)[part::num_parts] if by_file else list(files)
         dataset = tf.data.Dataset.from_tensor_slices(ours)
         if by_file:  # otherwise all processes must count the same blocks
             dataset = dataset.shuffle(len(ours), seed=seed)
-        dataset = _read_blocks(dataset)
+        dataset = _read_blocks(dataset, block_records)
         if not by_file:
             dataset = dataset.shard(num_parts, part)
-        dataset = dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1)
-        dataset = dataset.repeat(num_epochs)
+        dataset = dataset.shuffle(SHUFFLE_RECORDS // block_records, seed=seed + 1)
+        dataset = _pools_of_a_pass(dataset, batch_size=batch_size, num_records=num_records)
         dataset = _sorted_batches(
-            dataset,
+            dataset.repeat(num_epochs),
             batch_size=batch_size,
             num_classes=num_classes,
             shuffle_seed=seed + 2,
-            class_balance=class_balance,
         )
-        if distortion > 0 or beginnings > 0:
-            dataset = dataset.enumerate().map(changed, num_parallel_calls=PARALLEL_POOLS)
+        dataset = dataset.enumerate().map(changed, num_parallel_calls=PARALLEL_POOLS)
         return dataset.prefetch(PREFETCH_BATCHES)
 
     return input_fn
@@ -169,7 +195,8 @@ def eval_input_fn(
         return variation.first_strokes(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
-        dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)))
+        dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)), BLOCK_RECORDS)
+        dataset = dataset.rebatch(batch_size * _pool_batches(batch_size))
         dataset = _sorted_batches(
             dataset, batch_size=batch_size, num_classes=num_classes, shuffle_seed=EVAL_SEED
         )
@@ -180,39 +207,69 @@ def eval_input_fn(
     return input_fn
 
 
-def _read_blocks(files: tf.data.Dataset) -> tf.data.Dataset:
+def estimate_count(files: Sequence[str]) -> int:
+    """Estimates how many records files hold, by the mean size of the first; exact for a few."""
+    sizes = [
+        len(record) + records.FRAME_BYTES
+        for record in itertools.islice(
+            itertools.chain.from_iterable(map(records.read_records, files)), SAMPLE_RECORDS
+        )
+    ]
+    total = sum(tf.io.gfile.stat(path).length for path in files)
+    return round(total * len(sizes) / sum(sizes)) if sizes else 0
+
+
+def _log_shares(files: Sequence[str], *, num_classes: int) -> np.ndarray:
+    """Returns the logarithm of each class's share of all records, float32 [K].
+
+    A class without any counts as if it had one: nothing is learnt of it, and all stays finite.
+    """
+    counts = np.maximum(records.count_classes(files, num_classes=num_classes), 1)
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+def _pool_batches(batch_size: int) -> int:
+    """Returns how many batches a pool has where there are enough records."""
+    return max(1, min(POOL_BATCHES, POOL_DRAWINGS // batch_size))
+
+
+def _read_blocks(files: tf.data.Dataset, block_records: int) -> tf.data.Dataset:
     @as_it_is
     def read_file(path: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).batch(BLOCK_RECORDS)
+        return tf.data.TFRecordDataset(path, buffer_size=READ_BUFFER_BYTES).batch(block_records)
 
     return files.interleave(
         read_file, cycle_length=PARALLEL_FILES, num_parallel_calls=PARALLEL_FILES
     )
 
 
-def _sorted_batches(
-    blocks: tf.data.Dataset,
-    *,
-    batch_size: int,
-    num_classes: int,
-    shuffle_seed: int,
-    class_balance: float = 0.0,
+def _pools_of_a_pass(
+    blocks: tf.data.Dataset, *, batch_size: int, num_records: int
 ) -> tf.data.Dataset:
-    """Makes batches, sorted by length within pools, of blocks of serialized records."""
+    """Makes pools of full batches, string [P], of a pass of about so many records."""
+
+    @as_it_is
+    def full_batches(number: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:
+        # Before sorting: after it, the longest drawings would be left out each time.
+        size = tf.size(pool)
+        is_whole_pass = tf.equal(number, 0) & (size < batch_size)
+        return pool[: tf.where(is_whole_pass, size, size - size % batch_size)]
+
+    pool_batches = min(_pool_batches(batch_size), num_records // (MIN_POOLS * batch_size))
+    pools = blocks.rebatch(batch_size * max(1, pool_batches))
+    return pools.enumerate().map(full_batches)
+
+
+def _sorted_batches(
+    pools: tf.data.Dataset, *, batch_size: int, num_classes: int, shuffle_seed: int
+) -> tf.data.Dataset:
+    """Makes batches, sorted by length within pools, of pools of serialized records."""
 
     @as_it_is
     def parse_pool(pool: tf.Tensor) -> Pool:
         ink, class_index = records.parse_records(pool, num_classes=num_classes)
         order = tf.argsort(ink.row_lengths(), stable=True)
-        parsed = {"ink": tf.gather(ink, order), "class_index": tf.gather(class_index, order)}
-        if class_balance > 0:
-            counts = tf.math.bincount(
-                tf.cast(class_index, tf.int32), minlength=num_classes, dtype=tf.float32
-            )
-            # One more of each, since a pool may happen to have none of a class.
-            shares = (counts + 1) / tf.reduce_sum(counts + 1)
-            parsed["logit_adjustment"] = class_balance * tf.math.log(shares)
-        return parsed
+        return {"ink": tf.gather(ink, order), "class_index": tf.gather(class_index, order)}
 
     @as_it_is
     def cut_pool(pool_number: tf.Tensor, pool: Pool) -> tf.data.Dataset:
@@ -223,8 +280,6 @@ def _sorted_batches(
         batches = tf.data.Dataset.from_tensor_slices(numbers)
         return batches.map(as_it_is(lambda number: _cut_batch(pool, number, batch_size)))
 
-    pool_batches = max(1, min(POOL_BATCHES, POOL_DRAWINGS // batch_size))
-    pools = blocks.rebatch(batch_size * pool_batches)
     pools = pools.map(parse_pool, num_parallel_calls=PARALLEL_POOLS)
     return pools.enumerate().flat_map(cut_pool)
 
@@ -233,6 +288,4 @@ def _cut_batch(pool: Pool, number: tf.Tensor, batch_size: int) -> Batch:
     part = slice(number * batch_size, (number + 1) * batch_size)
     ink = pool["ink"][part]
     features = {"ink": ink.to_tensor(), "lengths": ink.row_lengths()}
-    if "logit_adjustment" in pool:
-        features["logit_adjustment"] = pool["logit_adjustment"]
     return features, pool["class_index"][part]

@@ -182,8 +182,8 @@ BUGS = (
     Bug(
         "blocks in the same order in every epoch",
         "input_pipeline.py",
-        "dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1)",
-        "dataset.shuffle(SHUFFLE_BLOCKS, seed=seed + 1, reshuffle_each_iteration=False)",
+        "dataset.shuffle(SHUFFLE_RECORDS // block_records, seed=seed + 1)",
+        "dataset.shuffle(SHUFFLE_RECORDS, seed=seed + 1, reshuffle_each_iteration=False)",
         PIPELINE,
     ),
     Bug(
@@ -353,8 +353,8 @@ BUGS = (
     Bug(
         "frequent classes lose what they should gain",
         "input_pipeline.py",
-        "class_balance * tf.math.log(shares)",
-        "-class_balance * tf.math.log(shares)",
+        "adjustment = class_balance * _log_shares",
+        "adjustment = -class_balance * _log_shares",
         "tests/test_input_pipeline.py",
     ),
 )

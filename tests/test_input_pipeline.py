@@ -158,6 +158,7 @@ def pools_of(batches, size: int) -> list[frozenset]:
 
 def test_blocks_come_in_another_order_in_each_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(input_pipeline, "POOL_BATCHES", 4)  # a block makes a pool
+    monkeypatch.setattr(input_pipeline, "SHUFFLE_RECORDS", 256)  # and no set is a small one
     records = random_records(512)
     file = write_records(tmp_path / "r", records)
     batches = run_dataset(
@@ -185,19 +186,88 @@ def test_a_pool_has_a_bound_of_drawings(tmp_path, monkeypatch, limit, size):
     assert pools_of(batches, size) == expected
 
 
-def test_frequent_classes_gain_the_logarithm_of_their_share(tmp_path):
-    drawing = ink.strokes_to_ink([[[0, 1, 2], [0, 3, 1]]]).tobytes()
-    labels = [0] * 36 + [1] * 4 + [2] * 24
-    file = write_records(tmp_path / "r", [records.encode_record(drawing, i) for i in labels])
+def passes(files, *, batch_size: int, count: int, kept: int) -> list[list]:
+    """Batches of training, as drawings; a list for each of `count` passes of `kept` drawings."""
     batches = run_dataset(
         input_pipeline.training_input_fn(
-            [file], batch_size=8, num_classes=4, seed=0, num_epochs=1, class_balance=0.5
+            files, batch_size=batch_size, num_classes=3, seed=0, num_epochs=count
         )
     )
-    assert len(batches) == 8
-    expected = 0.5 * np.log(np.array([37, 5, 25, 1]) / 68)  # one more of each
-    for features, _ in batches:
-        np.testing.assert_allclose(features["logit_adjustment"], expected, rtol=1e-5)
+    size = -(-kept // batch_size)
+    assert len(batches) == count * size
+    return [
+        [drawings_of([batch]) for batch in batches[i : i + size]]
+        for i in range(0, len(batches), size)
+    ]
+
+
+@pytest.mark.parametrize("num_records, batch_size", [(1, 4), (5, 1), (5, 4), (33, 32), (200, 4)])
+@pytest.mark.parametrize("small_set", [256, 32])  # shuffled by records, or by blocks of them
+def test_a_pass_holds_no_drawing_twice(tmp_path, monkeypatch, batch_size, num_records, small_set):
+    monkeypatch.setattr(input_pipeline, "SHUFFLE_RECORDS", small_set)
+    records = random_records(num_records)
+    drawings = set(expected_drawings(records))
+    files = [write_records(tmp_path / f"r{i}", records[i::2]) for i in range(2)]
+    kept = num_records - num_records % batch_size if num_records > batch_size else num_records
+    seen = set()
+    for batches in passes(files, batch_size=batch_size, count=12, kept=kept):
+        assert {len(batch) for batch in batches} == {min(batch_size, num_records)}
+        once = {drawing for batch in batches for drawing in batch}
+        assert len(once) == kept and once <= drawings
+        seen |= once
+    assert seen == drawings  # what fills no batch is another drawing each time
+
+
+def test_batches_of_a_small_set_are_mixed(tmp_path):
+    # Six words of ten drawings, each word with drawings of a length of its own: sorted all
+    # together they would be batches of one word, the same in each pass.
+    encoded = [
+        records.encode_record(np.full((5 * word + 2, 3), i, np.float32).tobytes(), word)
+        for word in range(3)
+        for i in range(20)
+    ]
+    files = [write_records(tmp_path / f"r{i}", encoded[i::4]) for i in range(4)]
+    all_batches = passes(files, batch_size=8, count=20, kept=56)
+    assert len({frozenset(batch) for batches in all_batches for batch in batches}) == 20 * 7
+    words = [len({word for _, word in batch}) for batches in all_batches for batch in batches]
+    # At random a batch holds on average 3 (1 - C(40, 8) / C(60, 8)) = 2.91 of the three words.
+    assert np.mean(words) == pytest.approx(2.91, abs=0.1)
+
+
+@pytest.mark.parametrize("num_records", [3, 200, 1000])
+def test_the_number_of_records_is_estimated(tmp_path, num_records):
+    records = random_records(num_records)
+    files = [write_records(tmp_path / f"r{i}", records[i::3]) for i in range(3)]
+    write_records(tmp_path / "empty", [])
+    estimate = input_pipeline.estimate_count([str(tmp_path / "empty"), *files])
+    assert estimate == pytest.approx(num_records, rel=0.1 if num_records > 256 else 0)
+    assert input_pipeline.estimate_count([str(tmp_path / "empty")]) == 0
+
+
+@pytest.mark.parametrize("batch_size", [8, 256])
+def test_frequent_classes_gain_the_logarithm_of_their_share_of_all_drawings(tmp_path, batch_size):
+    drawing = ink.strokes_to_ink([[[0, 1, 2], [0, 3, 1]]]).tobytes()
+    labels = [0] * 700 + [1] * 40 + [2] * 300  # in this order: the shares differ from pool to pool
+    encoded = [records.encode_record(drawing, i) for i in labels]
+    files = [write_records(tmp_path / f"r{i}", encoded[i::2]) for i in range(2)]
+    for part in range(2):  # one file each, and the shares of both
+        batches = run_dataset(
+            input_pipeline.training_input_fn(
+                files,
+                batch_size=batch_size,
+                num_classes=4,
+                seed=0,
+                num_epochs=1,
+                part=part,
+                num_parts=2,
+                distortion=0.5,
+                class_balance=0.5,
+            )
+        )
+        expected = 0.5 * np.log(np.array([700, 40, 300, 1]) / 1041)  # one where there is none
+        for features, _ in batches:
+            assert features["logit_adjustment"].dtype == np.float32
+            np.testing.assert_allclose(features["logit_adjustment"], expected, rtol=1e-6)
 
 
 def test_changed_batches_repeat_with_the_seed(tmp_path):
