@@ -7,6 +7,7 @@ hundreds of thousands of objects when it is imported, and hardly any garbage.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -15,8 +16,9 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
+from typing import Any
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -106,7 +108,61 @@ def run(
                 traceback.print_exc()
             return fail(reason(error))
 
-    app.run(checked, flags_parser=_parse_flags)
+    with lasting_outputs():
+        app.run(checked, flags_parser=_parse_flags)
+
+
+class _LastingOutput:
+    """A text stream whose reader may go away: what is written then is dropped.
+
+    `program | tee log` loses `tee` at Ctrl-C, a closed terminal takes the output of what runs on,
+    and a disk that holds a log fills up. None of this may end the work that reports there. A
+    message that a signal handler writes into another one is dropped too. What a program is for
+    goes through `buffer`, which raises as ever.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._drop_all()
+        except RuntimeError:  # "reentrant call": a signal came while a message was written
+            pass
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._drop_all()
+        except (RuntimeError, ValueError):  # the latter where the stream is closed
+            pass
+
+    def _drop_all(self) -> None:
+        """Sends what is written from now on, and what waits to be, nowhere."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+@contextlib.contextmanager
+def lasting_outputs() -> Iterator[None]:
+    """Lets a program's messages fail silently: see `_LastingOutput`."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and _LastingOutput(stream) for stream in streams)
+    try:
+        yield
+    finally:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()  # at the interpreter's exit it would raise
+        sys.stdout, sys.stderr = streams
 
 
 def clean_up_at_sigterm() -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import runpy
 import signal
+import subprocess
 import sys
 
 from common import console
@@ -147,3 +148,52 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(monkeypatch):
     assert said[io.StringIO] == "Working: 50%  half\nWorking: 100%  all\n"
     half = f"\r\033[KWorking [{'#' * 15}{' ' * 15}]  50%  half"
     assert said[Terminal] == f"{half}\r\033[KWorking [{'#' * 30}] 100%  all\n"
+
+
+class Unwritable(io.RawIOBase):
+    """A file that fails as a pipe without a reader does, or in another way."""
+
+    def __init__(self, error: Exception):
+        self._error = error
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError("gone"), OSError("No space left"), RuntimeError("reentrant call")]
+)
+def test_messages_that_cannot_be_written_are_dropped(monkeypatch, error):
+    streams = io.TextIOWrapper(Unwritable(error)), io.TextIOWrapper(Unwritable(error))
+    for name, stream in zip(("stdout", "stderr"), streams):
+        monkeypatch.setattr(sys, name, stream)
+    with console.lasting_outputs():
+        print("a line", flush=True)
+        console.warn("another")
+        console.Progress("Working", 4).update(4)
+        with pytest.raises(type(error)):
+            sys.stdout.buffer.write(b"what a program is for")
+    assert (sys.stdout, sys.stderr) == streams
+
+
+def test_a_program_whose_reader_is_gone_works_to_its_end(tmp_path):
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from common import console\n"
+        "def main():\n"
+        "    for _ in range(10000): print('x' * 100)\n"
+        "    open('done', 'w').close()\n"
+        "    return 7\n"
+        "console.run(main)\n"
+    )
+    (tmp_path / "program.py").write_text(script)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (7, b"") and (tmp_path / "done").exists()
