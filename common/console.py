@@ -166,8 +166,11 @@ def lasting_outputs() -> Iterator[None]:
 
 
 def clean_up_at_sigterm() -> None:
-    """Makes SIGTERM end the program as an exception does, so that temporary folders go with it."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    """Makes SIGTERM, and SIGHUP unless it is ignored, end the program as an exception does, so that
+    temporary folders go with it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 def reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 
 from common.quiet_tensorflow import tf
 
@@ -84,3 +85,13 @@ def source(tmp_path) -> pathlib.Path:
     for word in ("zebra", "ant", "mouse"):
         write_ndjson(folder, word, 30)
     return folder
+
+
+@pytest.fixture
+def kept_signals():
+    """Puts back what the test sets for signals."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -101,24 +101,29 @@ class Stopped(Exception):
 
 
 class StopSignal:
-    """Makes the first SIGINT or SIGTERM a `Stopped`; the second acts as it always does.
+    """Makes the first SIGINT, SIGTERM or SIGHUP a `Stopped`; the second acts as it always does.
 
     Raised at once, or, while a `StopHook` has a session, by that hook after the session's step.
+    A SIGHUP that was ignored before, as under `nohup`, is ignored still.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.sessions = 0  # a run evaluates in the midst of training
+        # Those with a session: a run evaluates in the midst of training.
+        self.hooks: set[StopHook] = set()
 
     def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.number = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if not self.sessions:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may send several
+        if not self.hooks:
             raise Stopped(number)
         print("\nStopping after this step; once more to stop at once.", flush=True)
 
@@ -132,7 +137,7 @@ class StopHook(estimators.SessionRunHook):
         self._save_to = save_to
 
     def after_create_session(self, session, coord) -> None:
-        self._stop.sessions += 1
+        self._stop.hooks.add(self)  # once, however often the session is made anew
 
     def after_run(self, run_context, run_values) -> None:
         if self._stop.number is None:
@@ -145,7 +150,7 @@ class StopHook(estimators.SessionRunHook):
         raise Stopped(self._stop.number)
 
     def end(self, session) -> None:
-        self._stop.sessions -= 1
+        self._stop.hooks.discard(self)
 
 
 class EarlyStopHook(estimators.SessionRunHook):

@@ -116,15 +116,19 @@ def test_ctrl_c_before_a_program_has_begun_is_no_traceback(capsys):
     assert "TypeError: a bug" in capsys.readouterr().err
 
 
-def test_sigterm_ends_as_an_exception_does():
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        console.clean_up_at_sigterm()
-        with pytest.raises(SystemExit) as ended:
-            signal.raise_signal(signal.SIGTERM)
-        assert ended.value.code == 143
-    finally:
-        signal.signal(signal.SIGTERM, before)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_end_as_an_exception_does(kept_signals, number):
+    signal.signal(number, signal.SIG_DFL)
+    console.clean_up_at_sigterm()
+    with pytest.raises(SystemExit) as ended:
+        signal.raise_signal(number)
+    assert ended.value.code == 128 + number
+
+
+def test_a_sighup_that_is_ignored_stays_so(kept_signals):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    console.clean_up_at_sigterm()
+    signal.raise_signal(signal.SIGHUP)
 
 
 def test_durations_are_for_people():
