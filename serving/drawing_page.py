@@ -39,6 +39,7 @@ MODULES = (
     "network",
     "guesser",
     "game",
+    "zip",
     "ndjson",
     "collection",
     "elements",
