@@ -138,6 +138,12 @@ def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:
     return tf.sequence_mask(lengths, max_length, dtype=tf.float32)[:, :, tf.newaxis]
 
 
+def pad_to_few_lengths(ink: tf.Tensor) -> tf.Tensor:
+    """Pads ink, float32 [B, T, 3], to one of the few lengths that cuDNN is prepared for."""
+    num_steps = tf.shape(ink)[1]
+    return tf.pad(ink, [[0, 0], [0, lstm.round_up_length(num_steps) - num_steps], [0, 0]])
+
+
 def add_positions(ink: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Adds to each row of ink where it leads: a point of the unit square that the drawing fills.
 
@@ -294,6 +300,8 @@ def embed(ink: tf.Tensor, lengths: tf.Tensor, *, params: HParams, training: bool
     """
     # The scopes are what TensorBoard's graph folds into boxes.
     with tf.name_scope("convolutions"):
+        if lstm.resolve_cell_type(params.cell_type) == "cudnn_lstm":
+            ink = pad_to_few_lengths(ink)
         mask = length_mask(lengths, tf.shape(ink)[1])  # [B, T, 1]
         if params.positions:
             ink = add_positions(ink, mask)

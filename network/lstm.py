@@ -14,6 +14,7 @@ gates (Gers et al., 2000):
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -72,9 +73,9 @@ def bidirectional_lstm(
     Returns:
       float32 [T, B, 2N], forward outputs first; past a sequence's length it is meaningless.
     """
-    if cell_type == "cudnn_lstm":
-        return _cudnn_lstm(inputs, lengths, forward, backward, training=training)
     recurrence = step_by_step_lstm
+    if cell_type == "cudnn_lstm":
+        recurrence = functools.partial(cudnn_lstm, training=training)
     if cell_type == "block_lstm":
         dtype = tf.bfloat16 if bfloat16 else tf.float32
         recurrence = functools.partial(block_lstm, training=training, dtype=dtype)
@@ -307,57 +308,65 @@ def _step(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _cudnn_lstm(
-    inputs: tf.Tensor,
-    lengths: tf.Tensor,
-    forward: Weights,
-    backward: Weights,
-    *,
-    training: bool,
+def cudnn_lstm(
+    inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *, training: bool
 ) -> tf.Tensor:
-    """Computes both directions by cuDNN, which takes the lengths: padding reaches neither."""
-    num_nodes = forward[1].shape[0] // 4
-    # A step more than the longest sequence has. TensorFlow keeps what it told cuDNN of a shape, and
-    # where all sequences of a batch are of the full length it tells it that none is padded: of the
-    # next batch of that shape, where one is, cuDNN says CUDNN_STATUS_BAD_PARAM.
-    inputs = tf.pad(inputs, [[0, 1], [0, 0], [0, 0]])
-    state = tf.zeros([2, tf.shape(inputs)[1], num_nodes])  # [directions, B, N]
-    return tf.raw_ops.CudnnRNNV3(
+    """Computes what `step_by_step_lstm` computes, by cuDNN on a GPU.
+
+    Without lengths: padding stands behind a sequence in either direction, where it reaches no
+    step of its own. cuDNN is much faster so than with the lengths of padded sequences (measured
+    with PyTorch's LSTM, which calls it likewise: 1.6 times at batches of 512, 3.4 times at 64).
+
+    Args:
+      inputs, kernel, bias: as `step_by_step_lstm` takes them.
+      training: whether gradients will be asked for.
+    """
+    state = tf.zeros([1, tf.shape(inputs)[1], bias.shape[0] // 4])  # [layers, B, N]
+    return tf.raw_ops.CudnnRNN(
         input=inputs,
         input_h=state,
         input_c=state,
-        params=pack_cudnn_params(forward, backward),
-        sequence_lengths=tf.cast(lengths, tf.int32),
+        params=pack_cudnn_params(kernel, bias),
         rnn_mode="lstm",
-        direction="bidirectional",
+        direction="unidirectional",
         is_training=training,
-        time_major=True,
-    ).output[:-1]
+    ).output
 
 
-def pack_cudnn_params(forward: Weights, backward: Weights) -> tf.Tensor:
-    """cuDNN's parameter buffer of a bidirectional layer, from our variables.
+def pack_cudnn_params(kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Returns cuDNN's parameter buffer of one direction, from our variables.
 
     cuDNN has the gates in the order i, f, c, o; a matrix [N, C] for each gate's inputs and one
     [N, N] for its hidden state; two biases that are added, of which the second stays zero; no
-    forget bias of its own. All matrices of both directions come first, then all biases (NVIDIA,
-    cuDNN Developer Guide, cudnnGetRNNWeightParams).
+    forget bias of its own. All matrices come first, then all biases (NVIDIA, cuDNN Developer
+    Guide, cudnnGetRNNWeightParams).
 
     Args:
-      forward: kernel float32 [C + N, 4N] and bias float32 [4N].
-      backward: the same of the other direction.
+      kernel: float32 [C + N, 4N].
+      bias: float32 [4N].
 
     Returns:
-      float32 [2 * 4N * (C + N) + 2 * 8N].
+      float32 [4N * (C + N) + 8N].
     """
-    matrices, biases = [], []
-    for kernel, bias in (forward, backward):
-        num_nodes = bias.shape[0] // 4
-        i, c, f, o = tf.split(kernel, 4, axis=1)  # each [C + N, N]
-        gates = [i, f, c, o]
-        channels = kernel.shape[0] - num_nodes
-        matrices += [tf.transpose(gate[:channels]) for gate in gates]
-        matrices += [tf.transpose(gate[channels:]) for gate in gates]
-        i, c, f, o = tf.split(bias, 4)
-        biases += [i, f + FORGET_BIAS, c, o, tf.zeros([4 * num_nodes])]
+    num_nodes = bias.shape[0] // 4
+    channels = kernel.shape[0] - num_nodes
+    i, c, f, o = tf.split(kernel, 4, axis=1)  # each [C + N, N]
+    matrices = [tf.transpose(gate[:channels]) for gate in (i, f, c, o)]
+    matrices += [tf.transpose(gate[channels:]) for gate in (i, f, c, o)]
+    i, c, f, o = tf.split(bias, 4)
+    biases = [i, f + FORGET_BIAS, c, o, tf.zeros([4 * num_nodes])]
     return tf.concat([tf.reshape(values, [-1]) for values in (*matrices, *biases)], axis=0)
+
+
+def round_up_length(length: tf.Tensor) -> tf.Tensor:
+    """Rounds a number of steps up to one of few: multiples of 8 up to 64, then four a doubling.
+
+    TensorFlow prepares cuDNN's convolutions and its recurrence anew for each length that it has
+    not seen, which takes longer than a step.
+
+    Args:
+      length: int32 [], at least 1.
+    """
+    doublings = tf.math.ceil(tf.math.log(tf.cast(length, tf.float64)) / math.log(2) - 1e-9)
+    unit = tf.maximum(8, tf.cast(2 ** (doublings - 3), tf.int32))
+    return -(-length // unit) * unit

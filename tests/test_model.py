@@ -577,3 +577,26 @@ def test_hparams_survive_json():
         model.HParams.from_json('{"num_classes": 3, "num_wings": 2}')
     with pytest.raises(ValueError):
         model.HParams.from_json("{")
+
+
+def test_cudnn_sees_few_lengths(monkeypatch):
+    seen = []
+
+    def layer(inputs, lengths, forward, backward, *, cell_type, **options):
+        seen.append((cell_type, inputs))
+        return tf.concat([inputs, inputs], axis=2)[:, :, : 2 * TINY.num_nodes]
+
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    monkeypatch.setattr(model.lstm, "bidirectional_lstm", layer)
+    ink = np.random.default_rng(0).normal(size=(2, 67, 3)).astype(np.float32)
+    lengths = np.array([67, 9], np.int64)
+    for cell_type in ("cudnn_lstm", "block_lstm"):
+        params = dataclasses.replace(TINY, cell_type=cell_type, num_layers=1)
+        with tf.Graph().as_default(), tf1.Session() as session:
+            model.embed(tf.constant(ink), tf.constant(lengths), params=params, training=False)
+            session.run(tf1.global_variables_initializer())
+            ((kind, inputs),) = seen
+            given = session.run(inputs)  # [T, B, C]
+        seen.clear()
+        assert (kind, len(given)) == (cell_type, 80 if cell_type == "cudnn_lstm" else 67)
+        assert not given[67:].any() and not given[9:, 1].any()

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import pytest
@@ -103,13 +105,12 @@ def test_lstm_is_keras_lstm():
 
 
 def test_cudnn_params_are_what_keras_packs():
-    _, _, weights = random_layer(np.random.default_rng(3))
-    matrices, biases = [], []
-    for kernel, bias in weights:  # in Keras' order of the gates, which is cuDNN's
-        i, c, f, o = np.split(kernel, 4, axis=1)
-        matrices += [gate[:7] for gate in (i, f, c, o)] + [gate[7:] for gate in (i, f, c, o)]
-        i, c, f, o = np.split(bias, 4)
-        biases += [i, f + 1, c, o, *[np.zeros(4, np.float32)] * 4]
+    _, _, [(kernel, bias), _] = random_layer(np.random.default_rng(3))
+    # In Keras' order of the gates, which is cuDNN's.
+    i, c, f, o = np.split(kernel, 4, axis=1)
+    matrices = [gate[:7] for gate in (i, f, c, o)] + [gate[7:] for gate in (i, f, c, o)]
+    i, c, f, o = np.split(bias, 4)
+    biases = [i, f + 1, c, o, *[np.zeros(4, np.float32)] * 4]
     with tf.Graph().as_default(), tf1.Session() as session:
         by_keras = session.run(
             _standardize_cudnn_weights(
@@ -119,74 +120,102 @@ def test_cudnn_params_are_what_keras_packs():
                 transpose_weights=True,
             )
         )
-        ours = session.run(lstm.pack_cudnn_params(*weights))
+        ours = session.run(lstm.pack_cudnn_params(kernel, bias))
     np.testing.assert_array_equal(ours, by_keras)
 
 
-def test_cudnn_computes_what_its_buffer_says():
-    """The layout as its documentation has it, read back and run forward in NumPy."""
-    inputs, lengths, weights = random_layer(np.random.default_rng(4))
+def cudnn_in_numpy(inputs: np.ndarray, params: np.ndarray, num_nodes: int) -> np.ndarray:
+    """What cuDNN computes of its buffer, as NVIDIA documents its layout and formulas."""
+    channels = inputs.shape[2]
+    cuts = np.cumsum([4 * num_nodes * channels, 4 * num_nodes * num_nodes, 4 * num_nodes])
+    w, r, bw, br = np.split(params, cuts)
+    w = w.reshape(4, num_nodes, channels)  # gates i, f, c, o
+    r = r.reshape(4, num_nodes, num_nodes)
+    bw, br = bw.reshape(4, num_nodes), br.reshape(4, num_nodes)
+    hidden = cell = np.zeros((inputs.shape[1], num_nodes))
+    outputs = []
+    for x in inputs:
+        i, f, c, o = (x @ w[g].T + hidden @ r[g].T + bw[g] + br[g] for g in range(4))
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        cell = f * cell + i * np.tanh(c)
+        hidden = o * np.tanh(cell)
+        outputs.append(hidden)
+    return np.array(outputs, np.float32)
+
+
+@pytest.fixture
+def cudnn(monkeypatch):
+    """Has NumPy in the place of cuDNN; gives the arguments of the calls."""
+    calls = []
+
+    class Result(NamedTuple):
+        output: tf.Tensor
+
+    def operation(**arguments):
+        calls.append(arguments)
+        inputs, state = arguments["input"], arguments["input_h"]
+        num_nodes = state.shape[-1]
+        output = tf.numpy_function(
+            lambda x, params: cudnn_in_numpy(x, params, num_nodes),
+            [inputs, arguments["params"]],
+            tf.float32,
+        )
+        return Result(tf.ensure_shape(output, [*inputs.shape[:2], num_nodes]))
+
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNN", operation)
+    return calls
+
+
+def layer_outputs(cell_type, inputs, lengths, weights):
     with tf.Graph().as_default(), tf1.Session() as session:
-        buffer = session.run(lstm.pack_cudnn_params(*weights))
+        outputs = lstm.bidirectional_lstm(
+            tf.constant(inputs),
+            tf.constant(lengths),
+            *[tuple(map(tf.constant, pair)) for pair in weights],
+            cell_type=cell_type,
+            training=False,
+        )
+        return session.run(outputs)
 
-    def take(*shape):
-        nonlocal buffer
-        size = int(np.prod(shape))
-        values, buffer = buffer[:size].reshape(shape), buffer[size:]
-        return values
 
-    matrices = [(take(4, 4, 7), take(4, 4, 4)) for _ in "fb"]  # [gate, N, C], [gate, N, N]
-    biases = [(take(4, 4), take(4, 4)) for _ in "fb"]  # [gate, N] twice
-    assert not buffer.size
-
-    def run(x, direction):
-        (w, r), (bw, br) = matrices[direction], biases[direction]
-        hidden = cell = np.zeros(4)
-        outputs = []
-        for step in x:
-            i, f, c, o = (w[g] @ step + r[g] @ hidden + bw[g] + br[g] for g in range(4))
-            i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
-            cell = f * cell + i * np.tanh(c)
-            hidden = o * np.tanh(cell)
-            outputs.append(hidden)
-        return np.array(outputs)
-
-    gradient = np.zeros((*inputs.shape[:2], 8), np.float32)
-    expected = outputs_and_gradients("lstm", inputs, lengths, weights, gradient)[0]
+def test_cudnn_computes_what_the_reference_does(cudnn):
+    inputs, lengths, weights = random_layer(np.random.default_rng(4))
+    actual = layer_outputs("cudnn_lstm", inputs, lengths, weights)
+    expected = layer_outputs("lstm", inputs, lengths, weights)
     for b, length in enumerate(lengths):
-        x = inputs[:length, b]
-        outputs = np.concatenate([run(x, 0), run(x[::-1], 1)[::-1]], axis=1)
-        np.testing.assert_allclose(outputs, expected[:length, b], atol=1e-6)
+        np.testing.assert_allclose(actual[:length, b], expected[:length, b], atol=1e-6)
+    assert [call["direction"] for call in cudnn] == ["unidirectional"] * 2
+    assert not any("sequence_lengths" in call for call in cudnn)
 
 
-def cudnn_operation(graph: tf.Graph) -> tf.Operation:
-    (operation,) = (op for op in graph.get_operations() if op.type == "CudnnRNNV3")
-    return operation
+def test_what_cudnn_computes_does_not_depend_on_padding(cudnn):
+    inputs, lengths, weights = random_layer(np.random.default_rng(5))
+    longer = np.concatenate([inputs, np.full((6, *inputs.shape[1:]), 9, np.float32)])
+    for b, length in enumerate(lengths):
+        longer[length:, b] *= -2
+    short = layer_outputs("cudnn_lstm", inputs, lengths, weights)
+    long = layer_outputs("cudnn_lstm", longer, lengths, weights)
+    for b, length in enumerate(lengths):
+        np.testing.assert_array_equal(long[:length, b], short[:length, b])
 
 
 def test_cudnn_operation_takes_the_layers_shapes():
-    inputs, lengths, weights = random_layer(np.random.default_rng(5))
+    inputs, _, [(kernel, bias), _] = random_layer(np.random.default_rng(5))
     with tf.Graph().as_default() as graph:
-        outputs = lstm._cudnn_lstm(
-            tf.constant(inputs), tf.constant(lengths), *weights, training=True
-        )
-        assert outputs.shape.as_list() == [9, 5, 8]
-        assert tf.gradients(outputs, [cudnn_operation(graph).inputs[3]]) != [None]
+        outputs = lstm.cudnn_lstm(tf.constant(inputs), kernel, bias, training=True)
+        assert outputs.shape.as_list() == [9, 5, 4]
+        (operation,) = (op for op in graph.get_operations() if op.type == "CudnnRNN")
+        assert tf.gradients(outputs, [operation.inputs[3]]) != [None]
 
 
-@pytest.mark.parametrize("lengths", [(9, 1, 5), (9, 9, 9)])
-def test_cudnn_is_given_a_step_that_no_sequence_has(lengths):
-    """Else TensorFlow says of (9, 9, 9) that nothing is padded, and later of (9, 1, 5) as well."""
-    inputs, lengths, weights = random_layer(np.random.default_rng(6), lengths=lengths)
-    # Without this a session looks for a device for all operations of the graph.
-    config = tf1.ConfigProto(graph_options=tf1.GraphOptions(place_pruned_graph=True))
-    with tf.Graph().as_default() as graph, tf1.Session(config=config) as session:
-        lstm._cudnn_lstm(tf.constant(inputs), tf.constant(lengths), *weights, training=True)
-        operation = cudnn_operation(graph)
-        given, _, _, _, given_lengths = session.run(list(operation.inputs))
-    np.testing.assert_array_equal(given[:9], inputs)
-    np.testing.assert_array_equal(given[9:], np.zeros((1, 3, 7)))
-    np.testing.assert_array_equal(given_lengths, lengths)
+def test_lengths_are_rounded_up_to_few():
+    lengths = np.arange(1, 1025)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        rounded = session.run(tf.map_fn(lstm.round_up_length, tf.constant(lengths, tf.int32)))
+    below_128 = sorted(set(rounded[:128]))
+    assert below_128 == [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128]
+    assert sorted(set(rounded[128:256])) == [160, 192, 224, 256]
+    assert (rounded >= lengths).all() and (rounded[64:] < lengths[64:] * 1.25).all()
 
 
 def test_cudnn_without_a_gpu_names_the_alternative(monkeypatch):
