@@ -11,6 +11,9 @@ from types import ModuleType
 # Characters that TensorFlow takes for a pattern wherever it looks for a checkpoint.
 PATTERN_CHARACTERS = "*?[]\\"
 
+# The folder in the project's with the network that comes with it.
+PRETRAINED = "pretrained"
+
 
 def write_whole(path: str, text: str) -> None:
     """Writes a file that is there whole or not at all."""
@@ -24,6 +27,17 @@ def write_whole(path: str, text: str) -> None:
 def temporary_name(path: str) -> str:
     """Returns a name beside a path that no other process writes to at the same time."""
     return f"{path}.tmp{secrets.token_hex(4)}"
+
+
+def model_folder(path: str) -> str:
+    """Returns the folder that a model's name means.
+
+    `pretrained` is the network that comes with the project, wherever a program is started, unless
+    a folder of that name lies there. Everything else is a path.
+    """
+    if path == PRETRAINED and not os.path.isdir(path):
+        return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), path)
+    return path
 
 
 def list_folder(folder: str) -> list[str]:

@@ -35,10 +35,8 @@ from drawings import ink
 BATCH_SIZE = 16
 BATCH_POINTS = 16 * 2048
 
-# Where a model's folder holds its exports, the file that makes a folder an export, and the one
-# in it that is loaded.
+# Where a model's folder holds its exports, and the file in an export that is loaded.
 EXPORT_FOLDER = os.path.join("export", "drawing_classifier")
-SAVED_MODEL = "saved_model.pb"
 ONNX_FILE = "drawing_classifier.onnx"
 
 # All that onnxruntime raises; its errors share no class but Exception.
@@ -68,14 +66,15 @@ class Classifier:
         """Loads an export.
 
         Args:
-          path: the export's folder, or the `--model_dir` of train_model.py, whose newest is taken.
+          path: the export's folder, or the `--model_dir` of train_model.py, whose newest is taken;
+            `pretrained` is the network that comes with the project.
 
         Raises:
           ValueError: there is none.
         """
         self.folder = find_export(path)
         try:
-            self._network = _read_network(self.folder)
+            self._network = files.read_bytes(os.path.join(self.folder, ONNX_FILE))
             metadata = self._alone.get_modelmeta().custom_metadata_map
             self.words: list[str] = json.loads(metadata["classes"])
         except _RUNTIME_ERRORS + (ValueError, OSError, KeyError) as error:
@@ -164,15 +163,16 @@ def find_export(path: str) -> str:
     Raises:
       ValueError: there is none; the message says what was looked for.
     """
-    looked_for = [os.path.join(path, SAVED_MODEL)]
+    path = files.model_folder(path)
+    looked_for = [os.path.join(path, ONNX_FILE)]
     if files.exists(looked_for[0]):
         return path
     for folder in (path, os.path.join(path, EXPORT_FOLDER)):
-        looked_for.append(os.path.join(folder, "<number>", SAVED_MODEL))
+        looked_for.append(os.path.join(folder, "<number>", ONNX_FILE))
         versions = [int(name) for name in files.list_folder(folder) if name.isdigit()]
         for version in sorted(versions, reverse=True):
             export = os.path.join(folder, str(version))
-            if files.exists(os.path.join(export, SAVED_MODEL)):
+            if files.exists(os.path.join(export, ONNX_FILE)):
                 return export
     remedy = "train_model.py writes one when it ends"
     if files.exists(os.path.join(path, "checkpoint")):
@@ -180,19 +180,6 @@ def find_export(path: str) -> str:
     raise ValueError(
         f"{path}: no exported model there, neither {', nor '.join(looked_for)}; {remedy}"
     )
-
-
-def _read_network(folder: str) -> bytes:
-    """Reads an export's ONNX file, or makes it of one that was written before there were any."""
-    path = os.path.join(folder, ONNX_FILE)
-    if files.exists(path):
-        return files.read_bytes(path)
-    from serving import onnx_network, weights
-    from training import model_dirs
-
-    found = model_dirs.find_model(folder)
-    network = weights.read(found.checkpoint, params=found.params)
-    return onnx_network.build(network, params=found.params, classes=found.classes)
 
 
 def _session(network: bytes, *, num_threads: int) -> onnxruntime.InferenceSession:

@@ -37,18 +37,26 @@ OPSET = 13
 IR_VERSION = 8
 
 
-def build(weights: Weights, *, params: model.HParams, classes: Sequence[str]) -> bytes:
+# Constants of fewer values are float32 always: they decide about range, not about size.
+MIN_HALF_VALUES = 1024
+
+
+def build(
+    weights: Weights, *, params: model.HParams, classes: Sequence[str], half: bool = False
+) -> bytes:
     """Returns the file's contents.
 
     Args:
       weights: of the network.
       params: its hyper-parameters; probabilities are by their temperature.
       classes: K class names.
+      half: whether weights are stored as float16, which halves the file; runtimes convert them to
+        float32 when they load it.
     """
     import onnx  # takes a quarter of a second, which the start of a training need not wait for
 
     weights = network_weights.calibrated(weights, params=params)
-    graph = _Graph(onnx)
+    graph = _Graph(onnx, half=half)
     x, mask, lengths = _ink(graph, positions=params.positions)  # [B, C, T], [B, 1, T], [B]
     x = _convolutions(graph, x, mask, weights, params=params)
     x = graph.add("Transpose", x, perm=[2, 0, 1])  # [T, B, C]
@@ -146,8 +154,9 @@ def _lstm_layers(
 class _Graph:
     """Operations and constants, each known by the name of its output."""
 
-    def __init__(self, onnx: ModuleType):
+    def __init__(self, onnx: ModuleType, *, half: bool):
         self._onnx = onnx
+        self._half = half
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self.FLOAT, self.INT32 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
@@ -157,8 +166,11 @@ class _Graph:
         name = f"constant_{len(self._constants)}"
         dtype = np.float32 if values.dtype.kind == "f" else np.int64
         values = np.ascontiguousarray(values, dtype).reshape(values.shape)
+        halved = self._half and dtype == np.float32 and values.size >= MIN_HALF_VALUES
+        if halved:
+            values = values.astype(np.float16)
         self._constants.append(self._onnx.numpy_helper.from_array(values, name))
-        return name
+        return self.add("Cast", name, to=self.FLOAT) if halved else name
 
     def integers(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))

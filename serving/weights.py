@@ -14,9 +14,10 @@ Weights = Mapping[str, np.ndarray]  # float32, by the variable's name
 
 
 def read(checkpoint: str, *, params: model.HParams) -> Weights:
-    """Reads the network's variables; what else a checkpoint holds, such as Adam's, is left out."""
+    """Reads the network's variables, float32; what else a checkpoint holds is left out."""
     reader = tf.train.load_checkpoint(checkpoint)
-    return {name: reader.get_tensor(name) for name in model.variable_shapes(params)}
+    names = model.variable_shapes(params)
+    return {name: reader.get_tensor(name).astype(np.float32) for name in names}
 
 
 def calibrated(weights: Weights, *, params: model.HParams) -> Weights:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from common import console, files
 
@@ -144,6 +144,35 @@ def copy(checkpoint: str, folder: str) -> str:
     if not tf.io.gfile.exists(f"{target}.index"):
         raise tf.errors.NotFoundError(None, None, f"{checkpoint}: no such checkpoint")
     return target
+
+
+def write(values: Mapping[str, np.ndarray], path: str) -> str:
+    """Writes variables of these names and values as a checkpoint, and returns it."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = [
+            tf.compat.v1.get_variable(name, initializer=value) for name, value in values.items()
+        ]
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver(variables)
+        return saver.save(session, path, write_meta_graph=False, write_state=False)
+
+
+def in_float32(checkpoint: str, folder: str) -> str:
+    """Returns a checkpoint whose variables can be restored into a network.
+
+    That is the checkpoint itself or, where its weights are float16, a copy in float32, which is
+    written into the folder.
+    """
+    reader = tf.train.load_checkpoint(checkpoint)
+    types = reader.get_variable_to_dtype_map()
+    if tf.float16 not in types.values():
+        return checkpoint
+    values = {name: reader.get_tensor(name) for name in types}
+    widened = {
+        name: value.astype(np.float32) if value.dtype == np.float16 else value
+        for name, value in values.items()
+    }
+    return write(widened, os.path.join(folder, "float32.ckpt"))
 
 
 def remove(checkpoint: str) -> None:

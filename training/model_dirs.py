@@ -118,6 +118,7 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     Raises:
       ValueError: there is no model, or not that checkpoint.
     """
+    path = files.model_folder(path)
     files.check_no_pattern(path, flag="--model_dir")
     found = export_checkpoint(path)
     folder = os.path.join(path, EXPORT_ASSETS) if found else path
@@ -160,7 +161,7 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, st
             raise ValueError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
         if problem:
             raise ValueError(f"{found.checkpoint}: this checkpoint {problem}")
-        yield found, copy
+        yield found, checkpoints.in_float32(copy, folder)
 
 
 def export_checkpoint(path: str) -> str | None:

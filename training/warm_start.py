@@ -18,8 +18,6 @@ from training import checkpoints, model_dirs
 # The last layer, whose columns belong to classes.
 LAST_LAYER = ("dense/kernel", "dense/bias")
 
-tf1 = tf.compat.v1
-
 
 class Source(NamedTuple):
     checkpoint: str
@@ -36,6 +34,7 @@ def find_source(path: str) -> Source:
       ValueError: there is none, or there are several and nothing says which.
     """
     flag = f"--warm_start_from={path}"
+    path = files.model_folder(path)
     files.check_no_pattern(path, flag="--warm_start_from")
     folder, checkpoint = os.path.dirname(path), path
     if tf.io.gfile.isdir(path):
@@ -78,12 +77,13 @@ def settings(
     """
     source = find_source(path)
     names = check_shapes(source.checkpoint, params=params, flag=f"--warm_start_from={path}")
-    checkpoint, known = source.checkpoint, len(classes) if LAST_LAYER[0] in names else 0
+    checkpoint = checkpoints.in_float32(source.checkpoint, scratch)
+    known = len(classes) if LAST_LAYER[0] in names else 0
     if source.classes and source.classes != list(classes):
         known = len(set(classes) & set(source.classes))
         names += [name for name in LAST_LAYER if name not in names]
         checkpoint = _write_remapped(
-            source.checkpoint, source.classes, names, classes=classes, seed=seed, scratch=scratch
+            checkpoint, source.classes, names, classes=classes, seed=seed, scratch=scratch
         )
     print(
         f"Starting from {source.checkpoint}: {len(names)} variables, and the last layer's weights "
@@ -148,12 +148,4 @@ def _write_remapped(
             kernel[:, column] = old_kernel[:, known.index(name)]
             bias[column] = old_bias[known.index(name)]
     values.update(zip(LAST_LAYER, (kernel.astype(np.float32), bias.astype(np.float32))))
-    with tf.Graph().as_default(), tf1.Session() as session:
-        variables = [tf1.get_variable(name, initializer=value) for name, value in values.items()]
-        session.run(tf1.global_variables_initializer())
-        return tf1.train.Saver(variables).save(
-            session,
-            os.path.join(scratch, "warm_start.ckpt"),
-            write_meta_graph=False,
-            write_state=False,
-        )
+    return checkpoints.write(values, os.path.join(scratch, "warm_start.ckpt"))

@@ -101,13 +101,6 @@ def test_it_guesses_what_the_saved_model_does(trained, model):
         np.testing.assert_allclose([g.probability for g in guesses], likely, atol=1e-5)
 
 
-def test_an_export_of_before_there_was_an_onnx_file_guesses_the_same(trained, model, tmp_path):
-    shutil.copytree(trained.export, tmp_path / "1")
-    (tmp_path / "1" / classifier.ONNX_FILE).unlink()
-    strokes = json.loads(trained.lines[0])["drawing"]
-    assert classifier.Classifier(str(tmp_path)).classify(strokes) == model.classify(strokes)
-
-
 def test_a_damaged_onnx_file_is_named_as_such(trained, tmp_path):
     shutil.copytree(trained.export, tmp_path / "1")
     (tmp_path / "1" / classifier.ONNX_FILE).write_bytes(b"nonsense")
@@ -153,11 +146,13 @@ def test_what_is_no_drawing_is_refused(model, strokes, message):
 
 
 def test_a_folder_without_an_export_says_what_was_looked_for(trained, tmp_path):
-    with pytest.raises(ValueError, match=r"no exported model there, neither .*saved_model.pb, nor"):
+    with pytest.raises(
+        ValueError, match=r"no exported model there, neither .*drawing_classifier.onnx, nor"
+    ):
         classifier.Classifier(str(tmp_path))
     (tmp_path / "checkpoint").touch()
     with pytest.raises(ValueError, match="there are checkpoints: train_model.py"):
         classifier.Classifier(str(tmp_path))
-    (tmp_path / classifier.SAVED_MODEL).write_bytes(b"nonsense")
+    (tmp_path / classifier.ONNX_FILE).write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="not an export of train_model.py, or a damaged one"):
         classifier.Classifier(str(tmp_path))

@@ -148,7 +148,7 @@ def test_the_newest_version_is_found(trained, tmp_path):
     assert classifier.find_export(str(trained.model_dir)) == str(trained.export)
     for version in ("9", "10"):
         (tmp_path / version).mkdir()
-        (tmp_path / version / "saved_model.pb").touch()
+        (tmp_path / version / classifier.ONNX_FILE).touch()
     (tmp_path / "11").mkdir()  # being written
     assert classifier.find_export(str(tmp_path)) == str(tmp_path / "10")
 

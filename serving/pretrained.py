@@ -1,0 +1,54 @@
+"""The network that comes with the project: small files that every program takes for a model.
+
+A folder like an export's, without the SavedModel and with weights of 16 bits:
+
+    variables/variables.*      checkpoint, float16, of the network's variables and the global step
+    assets.extra/              hparams.json, with the temperature, and classes.txt
+    drawing_classifier.onnx    what `Classifier` loads; its weights are the checkpoint's
+    draw.html                  the drawing page
+    README.md                  what it is, how it was trained, how good it is
+
+scripts/make_starter.py writes it; on the command line its name is `pretrained`.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+import model
+from serving import classifier, drawing_page, onnx_network, weights
+from training import checkpoints, model_dirs
+
+
+def write(
+    folder: pathlib.Path, *, checkpoint: str, params: model.HParams, classes: Sequence[str]
+) -> None:
+    """Writes the folder's files, but for README.md.
+
+    Args:
+      folder: is made where there is none.
+      checkpoint: of the network, float32.
+      params: the network's hyper-parameters, with the temperature.
+      classes: K class names.
+    """
+    network = weights.read(checkpoint, params=params)
+    assets = folder / model_dirs.EXPORT_ASSETS
+    assets.mkdir(parents=True, exist_ok=True)
+    model_dirs.write_description(str(assets), params=params, classes=classes)
+    step = np.array(checkpoints.global_step(checkpoint), np.int64)
+    stored: dict[str, np.ndarray] = {
+        name: values.astype(np.float16) for name, values in network.items()
+    }
+    stored[tf.compat.v1.GraphKeys.GLOBAL_STEP] = step
+    checkpoints.write(stored, os.path.join(folder, model_dirs.EXPORT_CHECKPOINT))
+    (folder / classifier.ONNX_FILE).write_bytes(
+        onnx_network.build(network, params=params, classes=classes, half=True)
+    )
+    drawing_page.write(
+        str(folder / drawing_page.FILE), checkpoint=checkpoint, params=params, classes=classes
+    )

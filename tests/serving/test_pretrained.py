@@ -1,0 +1,108 @@
+"""The network that comes with the project, and how a folder like it is written and read."""
+
+import json
+
+from common import files
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import ROOT, run_program
+
+import model
+from dataset import class_list
+from serving import classifier, drawing_page, pretrained, weights
+from training import model_dirs, warm_start
+
+PRETRAINED = ROOT / files.PRETRAINED
+
+
+@pytest.fixture(scope="module")
+def small(trained, tmp_path_factory):
+    """The trained network of the tests, written as the one of the project is."""
+    folder = tmp_path_factory.mktemp("small")
+    source = model_dirs.find_model(str(trained.export))
+    pretrained.write(
+        folder, checkpoint=source.checkpoint, params=source.params, classes=source.classes
+    )
+    return folder
+
+
+def test_weights_are_rounded_to_sixteen_bits_and_no_more(trained, small):
+    exported = model_dirs.find_model(str(trained.export))
+    expected = weights.read(exported.checkpoint, params=exported.params)
+    with model_dirs.copied_model(str(small)) as (stored, copy):
+        assert (stored.params, stored.classes) == (exported.params, exported.classes)
+        reader = tf.train.load_checkpoint(copy)
+        assert set(reader.get_variable_to_dtype_map().values()) == {tf.float32, tf.int64}
+        for name, values in expected.items():
+            rounded = values.astype(np.float16).astype(np.float32)
+            np.testing.assert_array_equal(reader.get_tensor(name), rounded)
+        assert reader.get_tensor("global_step") == 60
+
+
+def test_the_classifier_guesses_what_the_exported_one_does(trained, small):
+    exported, stored = classifier.Classifier(str(trained.export)), classifier.Classifier(str(small))
+    for line in trained.lines:
+        strokes = json.loads(line)["drawing"]
+        expected = dict(exported.classify(strokes))
+        for word, probability in stored.classify(strokes):
+            assert probability == pytest.approx(expected[word], abs=2e-3)
+
+
+def test_half_precision_weights_start_a_training(trained, small, tmp_path):
+    source = model_dirs.find_model(str(small))
+    settings = warm_start.settings(
+        str(small), params=source.params, classes=source.classes, seed=0, scratch=str(tmp_path)
+    )
+    kernel = tf.train.load_variable(settings.ckpt_to_initialize_from, "dense/kernel")
+    assert kernel.dtype == np.float32 and kernel.shape == (12, 6)
+
+
+def test_the_folder_fits_the_code():
+    shipped = model_dirs.find_model(str(PRETRAINED))
+    names = (ROOT / "dataset/categories.txt").read_text().splitlines()
+    assert shipped.classes == sorted(names) and len(names) == 345
+    assert class_list.read_classes(str(PRETRAINED / "assets.extra/classes.txt")) == shipped.classes
+    shapes = tf.train.load_checkpoint(shipped.checkpoint).get_variable_to_shape_map()
+    assert shapes.pop("global_step") == []
+    assert shapes == model.variable_shapes(shipped.params)
+    assert 0.5 < shipped.params.temperature < 2
+
+
+def test_the_folder_is_small():
+    sizes = {path: path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) <= 10e6
+    assert sizes[PRETRAINED / drawing_page.FILE] <= 4.5e6
+
+
+def test_the_page_of_the_folder_has_its_weights():
+    """As the page stores them: base64 of the packed values, see serving/drawing_page.py."""
+    text = (PRETRAINED / drawing_page.FILE).read_text()
+    shipped = model_dirs.find_model(str(PRETRAINED))
+    assert all(json.dumps(word)[1:-1] in text for word in shipped.classes)
+
+
+# Of the doodles' ten words those that the data set knows.
+DOODLES = ("circle", "square", "triangle", "star", "house", "ladder")
+
+
+def test_the_network_knows_doodles_that_it_has_never_seen(tmp_path):
+    run_program("scripts/make_doodles.py", f"--output_path={tmp_path}", "--drawings_per_class=20")
+    shipped = classifier.Classifier(files.PRETRAINED)
+    right = [
+        shipped.classify(json.loads(line)["drawing"])[0].word == path.stem
+        for path in sorted(tmp_path.glob("*.ndjson"))
+        if path.stem in DOODLES
+        for line in path.read_text().splitlines()
+    ]
+    assert len(right) >= 100
+    assert np.mean(right) > 0.8
+
+
+def test_the_name_means_the_folder_wherever_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert files.model_folder("pretrained") == str(PRETRAINED)
+    assert files.model_folder("./pretrained") == "./pretrained"
+    (tmp_path / "pretrained").mkdir()
+    assert files.model_folder("pretrained") == "pretrained"
