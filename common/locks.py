@@ -15,7 +15,8 @@ from common import console
 def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterator[None]:
     """Makes the folder if need be, and keeps other programs that ask out of it.
 
-    A folder on a file system without locks is written to with a warning, a remote one without.
+    A folder that it made is removed again where the work left nothing in it. A folder on a file
+    system without locks is written to with a warning, a remote one without.
 
     Args:
       folder: its path.
@@ -28,20 +29,43 @@ def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterat
     if "://" in folder:
         yield
         return
-    made = not os.path.isdir(folder)
-    os.makedirs(folder, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    deadline = time.monotonic() + patience_secs
+    descriptor, made = _acquire(folder, busy=busy, deadline=time.monotonic() + patience_secs)
     try:
-        while not _lock(descriptor, folder):
+        yield
+    finally:
+        # Before the lock is given up: after it, the folder may be another program's.
+        if made:
+            with contextlib.suppress(OSError):  # unless something is in it
+                os.rmdir(folder)
+        os.close(descriptor)
+
+
+def _acquire(folder: str, *, busy: str, deadline: float) -> tuple[int, bool]:
+    """Returns a descriptor that holds the folder's lock, and whether the folder is new."""
+    while True:
+        made = not os.path.isdir(folder)
+        os.makedirs(folder, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another program has just removed it
+            continue
+        if not _lock(descriptor, folder):
+            os.close(descriptor)
             if time.monotonic() >= deadline:
                 raise ValueError(f"{folder}: {busy}")
             time.sleep(0.1)
-        yield
-    finally:
-        os.close(descriptor)
-        if made and not os.listdir(folder):  # of work that was refused
-            os.rmdir(folder)
+        elif _is_open(descriptor, folder):
+            return descriptor, made
+        else:
+            os.close(descriptor)
+
+
+def _is_open(descriptor: int, folder: str) -> bool:
+    """Tells whether a descriptor is of the folder, not of one that was removed and made anew."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int, folder: str) -> bool:

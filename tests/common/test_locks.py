@@ -1,5 +1,7 @@
 import errno
+import fcntl
 import multiprocessing
+import os
 
 from common import locks
 
@@ -48,6 +50,43 @@ def test_a_folder_made_for_work_that_was_refused_is_gone(tmp_path):
     with locks.only_writer(str(tmp_path / "old"), busy="x"):
         pass
     assert (tmp_path / "old").exists()
+
+
+def test_a_folder_is_removed_before_another_program_can_lock_it(tmp_path, monkeypatch):
+    folder, seen = str(tmp_path / "new"), []
+
+    def rmdir(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(descriptor)
+        seen.append(path)
+
+    with monkeypatch.context() as patched, locks.only_writer(folder, busy="x"):
+        patched.setattr(locks.os, "rmdir", rmdir)
+    assert seen == [folder]
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_the_lock_of_a_folder_that_was_removed_meanwhile_is_none(tmp_path, monkeypatch, made_anew):
+    folder, flock = tmp_path / "new", fcntl.flock
+
+    def removed_first(descriptor, operation):
+        monkeypatch.setattr(locks.fcntl, "flock", flock)
+        folder.rmdir()
+        if made_anew:
+            (tmp_path / "other").mkdir()  # takes the place that the removed one had on the disk
+            folder.mkdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(locks.fcntl, "flock", removed_first)
+    with locks.only_writer(str(folder), busy="x"):
+        assert folder.is_dir()
+        with (
+            pytest.raises(ValueError, match="new: here$"),
+            locks.only_writer(str(folder), busy="here"),
+        ):
+            pass
 
 
 def test_a_folder_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, capsys):
