@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Sequence
 
@@ -54,7 +55,7 @@ def export(
     versions = os.path.join(model_dir, classifier.EXPORT_FOLDER)
     tf.io.gfile.makedirs(versions)
     for name in files.list_folder(versions):
-        if name.startswith(UNFINISHED):  # by an export that was killed
+        if re.fullmatch(rf"{UNFINISHED}\d+", name):  # by an export that was killed
             tf.io.gfile.rmtree(os.path.join(versions, name))
     version = int(time.time())
     while tf.io.gfile.exists(os.path.join(versions, str(version))):

@@ -22,8 +22,26 @@ STATE_FILE = "checkpoint"
 _NAME = re.compile(r"model\.ckpt-(\d+)")
 _INDEX = re.compile(r"(model\.ckpt-(\d+))\.index")
 
-# What a save leaves that a kill interrupted: TensorFlow's names, and those of common/files.py.
-_LEFT_OVER = re.compile(r".*(\.tmp[0-9a-f]*|_temp(_[0-9a-f]+)?)|.*\.tempstate\d+")
+# The parts of a checkpoint: TensorFlow names them by its name and this.
+_PART = r"\.(index|meta|data-\d+-of-\d+)"
+
+# The files of a model's folder that common/files.py writes.
+WHOLE_FILES = (
+    STATE_FILE,
+    "classes.txt",
+    "draw.html",
+    "evaluating",
+    "evaluations.ndjson",
+    "evaluations-evaluator.ndjson",
+    "hparams.json",
+)
+
+# What a save leaves that a kill interrupted: a checkpoint of TensorFlow, or one of those files. No
+# other name: the folder may hold what is its user's.
+_LEFT_OVER = re.compile(
+    rf"model\.ckpt-\d+(_temp(_[0-9a-f]+)?|{_PART}\.(tmp[0-9a-f]*|tempstate\d+))"
+    rf"|({'|'.join(map(re.escape, WHOLE_FILES))})\.tmp[0-9a-f]*"
+)
 
 # Where TensorFlow has each worker of a cluster save what nobody reads.
 _OF_WORKER = re.compile(r"tmp_worker_\d+")
@@ -135,7 +153,7 @@ def copy(checkpoint: str, folder: str) -> str:
     tf.io.gfile.makedirs(folder)
     target = os.path.join(folder, os.path.basename(checkpoint))
     # The graph (.meta) is left out: checkpoints are read into one built anew.
-    parts = [path for path in tf.io.gfile.glob(f"{checkpoint}.*") if not path.endswith(".meta")]
+    parts = [path for path in _parts(checkpoint) if not path.endswith(".meta")]
     for path in sorted(parts):  # the data, then the index, which makes it a checkpoint
         name = target + path[len(checkpoint) :]
         temporary = files.temporary_name(name)
@@ -175,10 +193,15 @@ def in_float32(checkpoint: str, folder: str) -> str:
     return write(widened, os.path.join(folder, "float32.ckpt"))
 
 
+def _parts(checkpoint: str) -> list[str]:
+    """Returns the files of a checkpoint."""
+    folder, name = os.path.split(checkpoint)
+    return _matching(folder, re.compile(re.escape(name) + _PART))
+
+
 def remove(checkpoint: str) -> None:
     """Removes a checkpoint's files, first the one that makes it a checkpoint."""
-    paths = tf.io.gfile.glob(f"{checkpoint}.*")
-    for path in sorted(paths, key=lambda path: not path.endswith(".index")):
+    for path in sorted(_parts(checkpoint), key=lambda path: not path.endswith(".index")):
         with contextlib.suppress(tf.errors.NotFoundError):  # another process was first
             tf.io.gfile.remove(path)
 

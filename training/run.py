@@ -112,8 +112,6 @@ def train(run: Run) -> Mapping[str, Any] | None:
         bad_records.check_first_records(files, num_classes=len(run.classes), flag=flag)
     best.read_evaluations(run.model_dir)  # a damaged file of them is noticed now, not in the end
     if run.task.is_chief:
-        if run.task.num_workers == 1:
-            checkpoints.remove_left_overs(run.model_dir)
         checkpoints.repair(run.model_dir)
     first_step = last_step(run.model_dir)
     progress = hooks.ProgressHook(
@@ -131,6 +129,9 @@ def train(run: Run) -> Mapping[str, Any] | None:
         start_from = find_first_weights(run, scratch=scratch)
         if run.task.is_chief:
             model_dirs.prepare(run.model_dir, params=run.params, classes=run.classes)
+            if run.task.num_workers == 1:
+                for folder in (run.model_dir, os.path.join(run.model_dir, best.BEST_FOLDER)):
+                    checkpoints.remove_left_overs(folder)
         if first_step < run.steps:
             if first_step and best.cut_off_evaluation(run.model_dir) == first_step:
                 print(f"The evaluation at step {first_step:,} was cut off: evaluating", flush=True)

@@ -35,13 +35,16 @@ def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(tmp_path):
         seen.append((since, best_step(tmp_path)))
     assert seen == [(0, 0), (0, 1), (1, 1), (2, 1), (0, 4)]
     assert (tmp_path / "best/model.ckpt-4.index").read_text() == "4 index"
+    (tmp_path / "best/model.ckpt-4.mine").touch()  # what is not of the checkpoint stays
+    add(tmp_path, 5, 0.8)
+    (tmp_path / "best/model.ckpt-4.mine").unlink()
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
         "checkpoint",
-        "model.ckpt-4.data-00000-of-00001",
-        "model.ckpt-4.index",
+        "model.ckpt-5.data-00000-of-00001",
+        "model.ckpt-5.index",
     ]
     recorded = best.read_evaluations(str(tmp_path))
-    assert [round(line["loss"], 3) for line in recorded] == [2.0, 1.0, 0.5, 1.5, 0.9]
+    assert [round(line["loss"], 3) for line in recorded] == [2.0, 1.0, 0.5, 1.5, 0.9, 1.0]
 
 
 @pytest.mark.parametrize("accuracy, loss", [(np.nan, 1.0), (1.0, np.nan), (1.0, np.inf)])

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from helpers import global_step, spoil_weights, train, write_data
 
-from training import checkpoints
+from serving import drawing_page
+from training import best, checkpoints, model_dirs
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,15 @@ def test_weights_that_are_not_numbers_are_not_gone_on_with(model_dir, value, cap
     checkpoints.repair(str(model_dir))
     assert "model.ckpt-6: this checkpoint holds weights that are not" in capsys.readouterr().err
     assert global_step(model_dir) == 3
+
+
+def test_the_files_that_are_written_whole_are_known():
+    assert set(checkpoints.WHOLE_FILES) == {
+        checkpoints.STATE_FILE,
+        model_dirs.CLASSES_FILE,
+        model_dirs.HPARAMS_FILE,
+        best.BEGUN_FILE,
+        best.EVALUATIONS_FILE,
+        best.EVALUATOR_FILE,
+        drawing_page.FILE,
+    }

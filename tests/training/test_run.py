@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 
 from common import estimators
@@ -221,12 +222,39 @@ def test_a_refused_run_leaves_no_folder(data, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-def test_left_overs_of_a_killed_save_are_removed(data, tmp_path):
+LEFT_OVERS = (
+    "model.ckpt-3.index.tmp",
+    "model.ckpt-3.index.tempstate123",
+    "model.ckpt-4.data-00000-of-00001.tmp0a",
+    "checkpoint.tmp0a1b",
+    "hparams.json.tmp",
+    "draw.html.tmp1a2b3c4d",
+)
+
+
+OF_OTHERS = (
+    "notes.tmp",
+    "thesis.tex.tmp0a",
+    "a.tempstate1",
+    "model.ckpt-3.backup",
+    "a.classes.txt",
+)
+
+
+def test_left_overs_of_a_killed_save_are_removed_and_nothing_else(data, tmp_path):
     train(data, tmp_path / "m", steps=3)
-    there = sorted(path.name for path in (tmp_path / "m").iterdir())
-    for name in ("model.ckpt-3.index.tmp123", "checkpoint.tmp0a1b", "hparams.json.tmp"):
-        (tmp_path / "m" / name).touch()
-    for name in ("tmp_worker_0", "model.ckpt-4_temp"):
+    (tmp_path / "m/thesis_temp").mkdir()
+    for folder, name in itertools.product(("m", "m/best"), OF_OTHERS):
+        (tmp_path / folder / name).touch()
+    there = sorted(path for path in tmp_path.rglob("m/**/*") if "eval" not in path.parts)
+    for folder, name in itertools.product(("m", "m/best"), LEFT_OVERS):
+        (tmp_path / folder / name).touch()
+    for name in ("tmp_worker_0", "model.ckpt-4_temp", "model.ckpt-4_temp_0a1b"):
         (tmp_path / "m" / name).mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="num_nodes=4 .now 5"):  # a run that is refused
+        train(data, tmp_path / "m", params=dataclasses.replace(TINY, num_nodes=5))
+    assert sorted(tmp_path.rglob("*")) == before
     train(data, tmp_path / "m", steps=3)
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == there
+    after = sorted(path for path in tmp_path.rglob("m/**/*") if "eval" not in path.parts)
+    assert after == there
