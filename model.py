@@ -353,7 +353,8 @@ def model_fn(
     Returns:
       PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B] and
         `embedding` float32 [B, 2N].
-      EVAL: over all drawings the mean cross entropy as `loss`, and `measures.eval_metrics`.
+      EVAL: over all drawings the mean cross entropy of the probabilities, which are by
+        `params.temperature`, as `loss`, and `measures.eval_metrics`.
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == estimators.ModeKeys.TRAIN
@@ -374,7 +375,7 @@ def model_fn(
     labels = tf.cast(labels, tf.int64)
     with tf.name_scope("cross_entropy"):
         smoothing = params.label_smoothing if training else 0.0
-        adjusted = logits
+        adjusted = logits if training else logits / params.temperature
         if training and "logit_adjustment" in features:
             # What a class gains by being frequent: so the logits themselves need not learn it.
             adjusted += features["logit_adjustment"]

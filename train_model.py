@@ -25,7 +25,7 @@ import model
 from dataset import class_list
 from network import hardware, lstm
 from serving import drawing_page, exporting
-from training import distribution, hooks, model_dirs
+from training import best, distribution, hooks, model_dirs
 from training.run import Run, train
 
 _HPARAMS: dict[str, Any] = {
@@ -265,6 +265,8 @@ def train_and_export(run: Run) -> str | None:
     with locks.only_writer(run.model_dir, busy=busy):
         train(run)
         with model_dirs.copied_model(run.model_dir) as (found, copy):
+            temperature, why = best.temperature(found.checkpoint)
+            print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)
             drawing_page.write(page, checkpoint=copy, params=found.params, classes=found.classes)
             return exporting.export(

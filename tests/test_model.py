@@ -492,6 +492,12 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
         assert result["mean_class_accuracy"] == pytest.approx(
             np.mean([right[labels == k].mean() for k in range(3)])
         )
+    divided = dataclasses.replace(TINY, temperature=2.5)
+    estimator = tf.estimator.Estimator(model.model_fn, params=divided, config=config)
+    again = estimator.evaluate(dataset_fn(features, labels, 3))
+    expected = -np.log(softmax(logits / 2.5)[np.arange(7), labels]).mean()
+    assert again["loss"] == pytest.approx(expected, rel=1e-5)
+    assert again["temperature"] == pytest.approx(result["temperature"], rel=1e-5)
 
 
 def test_checkpoint_of_one_cell_type_resumes_with_another(tmp_path):

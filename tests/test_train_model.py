@@ -42,6 +42,7 @@ def test_the_tutorials_command_works_and_says_where_it_writes(data, tmp_path):
     assert export.relative_to(tmp_path / model_dir).parts[:2] == ("export", "drawing_classifier")
     assert re.search(r"^step 3/3  loss \d+\.\d{4}  [\d,]+ drawings/s  0 s left$", done.stdout, re.M)
     assert re.search(r"^evaluation at step 3: accuracy .*18 drawings$", done.stdout, re.M)
+    assert "Temperature: 1, not calibrated: 18 drawings are fewer than 30" in done.stdout
     assert done.stderr == ""  # nothing of TensorFlow's
 
 

@@ -21,6 +21,7 @@ from common import files
 
 import tensorflow as tf
 
+from network import measures
 from training import checkpoints
 
 EVALUATIONS_FILE = "evaluations.ndjson"
@@ -145,14 +146,36 @@ def _remove_worse(folder: str, recorded: list[Evaluation]) -> None:
         checkpoints.remove(copies[evaluation["global_step"]])
 
 
-def temperature(model_dir: str, checkpoint: str) -> float:
-    """Returns what evaluation found best to divide a checkpoint's logits by; 1 where it did not."""
-    for evaluation in read_evaluations(model_dir):
+def evaluation_of(checkpoint: str) -> Evaluation | None:
+    """Returns the last evaluation of a checkpoint, as its own folder records it; None if it was not
+    evaluated there."""
+    for evaluation in read_evaluations(folder_of(checkpoint)):
         if os.path.basename(checkpoint) == f"model.ckpt-{evaluation['global_step']}":
-            found = evaluation.get("temperature")
-            if isinstance(found, float) and 0 < found < math.inf:
-                return found
-    return 1.0
+            return evaluation
+    return None
+
+
+def folder_of(checkpoint: str) -> str:
+    """Returns the model's folder that a checkpoint, or a copy in its `best/`, lies in."""
+    folder = os.path.dirname(checkpoint)
+    is_copy = os.path.basename(folder) == BEST_FOLDER and not read_evaluations(folder)
+    return os.path.dirname(folder) if is_copy else folder
+
+
+def temperature(checkpoint: str) -> tuple[float, str | None]:
+    """Returns what to divide a checkpoint's logits by, and where that is 1 for want of a better
+    number, why: it was not evaluated, or `measures.why_uncalibrated`."""
+    evaluation = evaluation_of(checkpoint) or {}
+    found = evaluation.get("temperature")
+    if not (isinstance(found, float) and 0 < found < math.inf):
+        return 1.0, "no evaluation has found it"
+    if "drawings" in evaluation:
+        why = measures.why_uncalibrated(
+            drawings=evaluation["drawings"], accuracy=evaluation["accuracy"]
+        )
+        if why:
+            return 1.0, why
+    return found, None
 
 
 def best_checkpoint(model_dir: str) -> str | None:

@@ -132,10 +132,24 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
         )
     if not (checkpoint or found):
         raise ValueError(f"{path}: no checkpoint there yet")
-    if folder == path:  # an export's hyper-parameters have it
-        temperature = best.temperature(path, checkpoint or found)
+    if checkpoint:
+        _check_classes_beside(checkpoint, classes)
+    if checkpoint or folder == path:  # an export's hyper-parameters have that of its own
+        temperature, _ = best.temperature(checkpoint or found)
         params = dataclasses.replace(params, temperature=temperature)
     return Model(params, classes, checkpoint or found)
+
+
+def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
+    """Raises ValueError if the folder that a checkpoint lies in has another class list."""
+    path = os.path.join(best.folder_of(checkpoint), CLASSES_FILE)
+    difference = tf.io.gfile.exists(path) and class_list.difference(
+        class_list.read_classes(path), classes
+    )
+    if difference:
+        raise ValueError(
+            f"--checkpoint={checkpoint} is {difference}; give the --model_dir of its training"
+        )
 
 
 @contextlib.contextmanager

@@ -133,12 +133,48 @@ def test_a_damaged_line_is_named_with_the_remedy(tmp_path, line):
         best.read_evaluations(str(tmp_path))
 
 
+def evaluate(folder, step: int, **metrics) -> str:
+    """Records an evaluation of a checkpoint, which it returns."""
+    result = {"accuracy": 0.5, "loss": 1.0, "global_step": step, **metrics}
+    scalars = {name: np.array(value)[()] for name, value in result.items()}
+    checkpoint = checkpoint_of(folder, step)
+    best.add_evaluation(str(folder), scalars, checkpoint=checkpoint)
+    return checkpoint
+
+
 def test_a_checkpoint_has_the_temperature_that_its_evaluation_found(tmp_path):
-    for step, found in ((100, np.float32(1.5)), (200, np.float32(np.nan)), (300, None)):
-        result = {"accuracy": np.float32(0.5), "loss": np.float32(1), "global_step": np.int64(step)}
-        if found is not None:  # as evaluations of earlier versions have none
-            result["temperature"] = found
-        best.add_evaluation(str(tmp_path), result, checkpoint=checkpoint_of(tmp_path, step))
+    for step, found in ((100, {"temperature": 1.5}), (200, {"temperature": np.nan}), (300, {})):
+        evaluate(tmp_path, step, **found)  # evaluations of earlier versions have none
     names = ("model.ckpt-100", "best/model.ckpt-100", "model.ckpt-200", "model.ckpt-300", "other")
-    found = [best.temperature(str(tmp_path), str(tmp_path / name)) for name in names]
-    assert found == [1.5, 1.5, 1, 1, 1]
+    found = [best.temperature(str(tmp_path / name)) for name in names]
+    nothing = 1, "no evaluation has found it"
+    assert found == [(1.5, None), (1.5, None), nothing, nothing, nothing]
+
+
+def test_a_checkpoint_has_the_temperature_of_its_own_folder(tmp_path, monkeypatch):
+    for name, temperature in (("a", 1.5), ("best", 0.75)):  # a run may have the name of a copy
+        (tmp_path / name).mkdir()
+        evaluate(tmp_path / name, 100, temperature=temperature)
+    assert best.temperature(str(tmp_path / "a/best/model.ckpt-100"))[0] == 1.5
+    for name in ("model.ckpt-100", "best/model.ckpt-100"):
+        assert best.temperature(str(tmp_path / "best" / name))[0] == 0.75
+    monkeypatch.chdir(tmp_path / "a")
+    assert (
+        best.temperature("model.ckpt-100")[0] == best.temperature("best/model.ckpt-100")[0] == 1.5
+    )
+
+
+@pytest.mark.parametrize(
+    "drawings, accuracy, why",
+    [
+        (29, 0.5, "29 drawings are fewer than 30"),
+        (1000, 1.0, "all 1,000 guesses are right"),
+        (1000, 0.0, "all 1,000 guesses are wrong"),
+        (30, 0.5, None),
+    ],
+)
+def test_a_temperature_of_too_few_drawings_or_of_one_kind_is_not_used(
+    tmp_path, drawings, accuracy, why
+):
+    checkpoint = evaluate(tmp_path, 1, temperature=8.0, drawings=drawings, accuracy=accuracy)
+    assert best.temperature(checkpoint) == (1.0 if why else 8.0, why)

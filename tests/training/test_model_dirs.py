@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -35,6 +36,21 @@ def test_a_named_checkpoint_is_evaluated(trained):
         model_dirs.find_model(
             str(trained.model_dir), checkpoint=f"{trained.model_dir}/model.ckpt-31"
         )
+
+
+def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained.model_dir, other)
+    lines = best.read_evaluations(str(other))
+    changed = [json.dumps({**line, "temperature": 3.25}) + "\n" for line in lines]
+    (other / "evaluations.ndjson").write_text("".join(changed))
+    for checkpoint in (f"{other}/model.ckpt-60", best.best_checkpoint(str(other))):
+        for path in (trained.model_dir, trained.export):
+            found = model_dirs.find_model(str(path), checkpoint=checkpoint)
+            assert (found.checkpoint, found.params.temperature) == (checkpoint, 3.25)
+    class_list.write_classes(str(other / "classes.txt"), ["a", *trained.classes[1:]])
+    with pytest.raises(ValueError, match="--checkpoint=.* another class list: it also had 'a'; it"):
+        model_dirs.find_model(str(trained.model_dir), checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize(
