@@ -264,6 +264,7 @@ def train_and_export(run: Run) -> str | None:
     busy = "another run is training there; wait for it, or give another --model_dir"
     with locks.only_writer(run.model_dir, busy=busy):
         train(run)
+        hooks.check_records(run.classes, [*run.training_files, *run.eval_files])
         with model_dirs.copied_model(run.model_dir) as (found, copy):
             temperature, why = best.temperature(found.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -75,7 +76,11 @@ def check_beside_records(classes: Sequence[str], files: Sequence[str], *, what: 
     Raises:
       ValueError: they differ.
     """
-    paths = {f"{path.split('.tfrecord-')[0]}.tfrecord.classes" for path in files}
+    names = [os.path.split(path) for path in files]
+    paths = {
+        os.path.join(folder, f"{name.split('.tfrecord-')[0]}.tfrecord.classes")
+        for folder, name in names
+    }
     for path in sorted(filter(tf.io.gfile.exists, paths)):
         problem = difference(classes, read_classes(path))
         if problem:

@@ -293,6 +293,19 @@ def test_stopped_training_goes_on(data, run_of, tmp_path, number):
     assert global_step(tmp_path / "m") == stopped_at + 2
 
 
+def test_a_model_is_not_exported_when_its_records_were_replaced(
+    data, run_of, tmp_path, monkeypatch
+):
+    def replace(run):
+        class_list.write_classes(f"{data}/training.tfrecord.classes", ["ant", "bee", "zebra"])
+
+    run = run_of(model_dir=tmp_path / "m")
+    monkeypatch.setattr(train_model, "train", replace)
+    with pytest.raises(ValueError, match="the model is for another class list: it also had 'cat'"):
+        train_model.train_and_export(run)
+    assert not (tmp_path / "m").exists()
+
+
 def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
     with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
         done = run_program(*train_model_args(data, steps=1, model_dir=tmp_path / "m"))

@@ -2,7 +2,7 @@
 
 evaluations.ndjson            the metrics of each evaluation, a line each
 evaluations-evaluator.ndjson  those that the evaluator of a cluster made
-best/                         a copy of the best checkpoint
+best/                         a copy of the best checkpoint, for each data that was evaluated on
 evaluating                    the step whose evaluation has begun; none, once it is recorded
 
 Each file has one writer, and a copy is removed only when a better one is recorded: chief and
@@ -11,10 +11,11 @@ evaluator of a cluster may decide at the same time, and whoever reads `best/` lo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import files
@@ -75,6 +76,23 @@ def quality(evaluation: Mapping[str, Any]) -> tuple[float, float, int]:
     return accuracy, -loss, -evaluation["global_step"]
 
 
+def name_data(files: Sequence[str]) -> str:
+    """Names what an evaluation is made on: the same for the same files, wherever they lie.
+
+    Args:
+      files: TFRecord files; they are told apart by their names and sizes.
+    """
+    sizes = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in files)
+    digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+    return f"{len(files)} files, {sum(size for _, size in sizes)} bytes, {digest[:12]}"
+
+
+def comparable(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Returns those that were made on the same data as the last: 75% of one set are not better than
+    47% of another. Evaluations of earlier versions do not say on which."""
+    return [one for one in evaluations if one.get("data") == evaluations[-1].get("data")]
+
+
 def begin_evaluation(model_dir: str, step: int) -> None:
     """Takes note of an evaluation, so that a run that ends before it is recorded leaves a trace."""
     files.write_whole(os.path.join(model_dir, BEGUN_FILE), f"{step}\n")
@@ -102,7 +120,12 @@ def cut_off_evaluation(model_dir: str) -> int | None:
 
 
 def add_evaluation(
-    model_dir: str, result: Mapping[str, Any], *, checkpoint: str, by_evaluator: bool = False
+    model_dir: str,
+    result: Mapping[str, Any],
+    *,
+    checkpoint: str,
+    data: str = "",
+    by_evaluator: bool = False,
 ) -> int:
     """Records an evaluation, and keeps its checkpoint if no other was better.
 
@@ -110,6 +133,7 @@ def add_evaluation(
       model_dir: the run's folder.
       result: the metrics, NumPy scalars, `global_step` among them.
       checkpoint: what was evaluated.
+      data: what it was evaluated on, as `name_data` says; others are not compared with it.
       by_evaluator: whether this process is a cluster's evaluator.
 
     Returns:
@@ -120,30 +144,38 @@ def add_evaluation(
     """
     evaluation = {name: value.item() for name, value in result.items()}
     step = evaluation["global_step"]
+    if data:
+        evaluation["data"] = data
     path = os.path.join(model_dir, EVALUATOR_FILE if by_evaluator else EVALUATIONS_FILE)
     ours = [earlier for earlier in _read(path) if earlier["global_step"] != step] + [evaluation]
     others = [other for other in read_evaluations(model_dir) if other["global_step"] != step]
-    if all(quality(evaluation) > quality(other) for other in others):
+    if all(
+        quality(evaluation) > quality(other)
+        for other in others
+        if other.get("data") == evaluation.get("data")
+    ):
         pin(checkpoint)
     files.write_whole(path, "".join(json.dumps(line) + "\n" for line in ours))
     if cut_off_evaluation(model_dir) == step:
         tf.io.gfile.remove(os.path.join(model_dir, BEGUN_FILE))
     recorded = read_evaluations(model_dir)
     _remove_worse(os.path.join(model_dir, BEST_FOLDER), recorded)
+    recorded = comparable(recorded)
     best = max(recorded, key=quality)
     return sum(other["global_step"] > best["global_step"] for other in recorded)
 
 
 def _remove_worse(folder: str, recorded: list[Evaluation]) -> None:
-    """Leaves the copy of the best evaluation, and those that are not recorded yet."""
+    """Leaves the copy of the best evaluation on each data, and those that are not recorded yet."""
     copies = checkpoints.by_step(folder)
     known = [evaluation for evaluation in recorded if evaluation["global_step"] in copies]
-    known.sort(key=quality)
     if not known:
         return
-    checkpoints.write_state(folder, [copies[known[-1]["global_step"]]])
-    for evaluation in known[:-1]:
-        checkpoints.remove(copies[evaluation["global_step"]])
+    best = {one.get("data"): one for one in sorted(known, key=quality)}
+    checkpoints.write_state(folder, [copies[best[known[-1].get("data")]["global_step"]]])
+    for evaluation in known:
+        if evaluation not in best.values():
+            checkpoints.remove(copies[evaluation["global_step"]])
 
 
 def evaluation_of(checkpoint: str) -> Evaluation | None:
@@ -179,10 +211,11 @@ def temperature(checkpoint: str) -> tuple[float, str | None]:
 
 
 def best_checkpoint(model_dir: str) -> str | None:
-    """Finds the copy of the checkpoint that did best in evaluations; None before the first."""
+    """Finds the copy of the checkpoint that did best in the evaluations on the data of the last
+    one; None before the first."""
     copies = checkpoints.by_step(os.path.join(model_dir, BEST_FOLDER))
-    qualities = {e["global_step"]: quality(e) for e in read_evaluations(model_dir)}
-    recorded = [step for step in copies if step in qualities]
-    if recorded:
-        return copies[max(recorded, key=qualities.__getitem__)]
-    return next(iter(copies.values()), None)
+    recorded = read_evaluations(model_dir)
+    if not any(evaluation["global_step"] in copies for evaluation in recorded):
+        return next(iter(copies.values()), None)
+    there = [one for one in comparable(recorded) if one["global_step"] in copies]
+    return copies[max(there, key=quality)["global_step"]] if there else None

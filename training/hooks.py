@@ -11,6 +11,7 @@ from common import console, estimators
 
 import tensorflow as tf
 
+from dataset import class_list
 from evaluation import evaluate, outcomes
 from training import best, checkpoints, summaries
 
@@ -192,6 +193,21 @@ class BeginEvaluation(estimators.SessionRunHook):
         best.begin_evaluation(self._model_dir, int(step))
 
 
+def check_records(classes: Sequence[str], files: Sequence[str]) -> None:
+    """Makes sure that the records are still those of the class list.
+
+    Raises:
+      ValueError: other ones were written in their place.
+    """
+    try:
+        class_list.check_beside_records(classes, files, what="the model is")
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. Other records were written in the place of those that training read, and it "
+            "may have learnt wrong words: begin anew, with another --model_dir"
+        ) from None
+
+
 class AfterEvaluation(estimators.Exporter):
     """Prints, records and pictures each evaluation and keeps the best checkpoint.
 
@@ -205,23 +221,29 @@ class AfterEvaluation(estimators.Exporter):
         collector: outcomes.CollectOutcomes,
         *,
         classes: Sequence[str],
+        training_files: Sequence[str],
+        eval_files: Sequence[str],
         by_evaluator: bool = False,
     ):
         """`collector` is a hook of the evaluations; a cluster's evaluator says that it is one."""
         self._collector = collector
         self._classes = classes
+        self._training_files = training_files
+        self._eval_files = eval_files
         self._by_evaluator = by_evaluator
         self._first = True
         self.num_since_best = 0
 
     def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
         evaluate.check_finite(eval_result, checkpoint=checkpoint_path)
+        check_records(self._classes, [*self._training_files, *self._eval_files])
         evaluate.print_result(eval_result)
         # Before the pictures: whatever happens to them, the best is kept.
         self.num_since_best = best.add_evaluation(
             estimator.model_dir,
             eval_result,
             checkpoint=checkpoint_path,
+            data=best.name_data(self._eval_files),
             by_evaluator=self._by_evaluator,
         )
         step = int(eval_result["global_step"])

@@ -110,7 +110,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
     """
     for flag, files in (("--training_data", run.training_files), ("--eval_data", run.eval_files)):
         bad_records.check_first_records(files, num_classes=len(run.classes), flag=flag)
-    best.read_evaluations(run.model_dir)  # a damaged file of them is noticed now, not in the end
+    say_if_data_changed(run)
     if run.task.is_chief:
         checkpoints.repair(run.model_dir)
     first_step = last_step(run.model_dir)
@@ -168,6 +168,17 @@ def train_and_evaluate(
             print(f"A checkpoint was deleted while it was read ({reason}): taking the next")
 
 
+def say_if_data_changed(run: Run) -> None:
+    """Says where earlier evaluations will not be compared with those of this run.
+
+    Raises:
+      ValueError: the file of them is damaged: better noticed now than in the end.
+    """
+    before = [one.get("data") for one in best.read_evaluations(run.model_dir)]
+    if before and before[-1] not in (None, best.name_data(run.eval_files)):
+        print("The evaluation data are others than before: the best is looked for anew", flush=True)
+
+
 def last_step(model_dir: str) -> int:
     """Returns the step of the last checkpoint; 0 before there is one."""
     checkpoint = tf.train.latest_checkpoint(model_dir)
@@ -199,7 +210,7 @@ def evaluate_last(run: Run) -> Mapping[str, Any]:
         result = estimator.evaluate(
             eval_input_fn(run), hooks=[hooks.StopHook(run.stop, save_to=None), collector]
         )
-        hooks.AfterEvaluation(collector, classes=run.classes).export(
+        after_evaluation(run, collector).export(
             estimator, None, tf.train.latest_checkpoint(run.model_dir), result, True
         )
     return result
@@ -251,9 +262,7 @@ def make_specs(
     """Makes what Estimator trains and evaluates with."""
     alone = run.task.num_workers == 1
     collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
-    after_evaluation = hooks.AfterEvaluation(
-        collector, classes=run.classes, by_evaluator=run.task.type == "evaluator"
-    )
+    recorder = after_evaluation(run, collector, by_evaluator=run.task.type == "evaluator")
     training_hooks: list[estimators.SessionRunHook] = [
         progress,
         hooks.StopHook(run.stop, save_to=run.model_dir if run.task.is_chief else None),
@@ -263,9 +272,7 @@ def make_specs(
     if run.task.trains and not alone:
         training_hooks.append(cluster_hook(run))
     if run.early_stopping_evals:
-        training_hooks.append(
-            hooks.EarlyStopHook(after_evaluation, patience=run.early_stopping_evals)
-        )
+        training_hooks.append(hooks.EarlyStopHook(recorder, patience=run.early_stopping_evals))
     evaluation_hooks = [hooks.StopHook(run.stop, save_to=None), collector]
     if alone and run.task.is_chief:  # in a cluster the evaluator begins again by itself
         evaluation_hooks.append(hooks.BeginEvaluation(run.model_dir))
@@ -292,7 +299,7 @@ def make_specs(
         eval_input_fn(run),
         steps=None,  # all of them
         hooks=evaluation_hooks,
-        exporters=[after_evaluation],
+        exporters=[recorder],
         start_delay_secs=0,
         throttle_secs=run.eval_throttle_secs,
     )
@@ -305,6 +312,18 @@ def cluster_hook(run: Run) -> cluster.ClusterHook:
         return not run.task.is_chief and last_step(run.model_dir) >= run.steps
 
     return cluster.ClusterHook(patience=run.cluster_timeout_secs, is_done=is_done)
+
+
+def after_evaluation(
+    run: Run, collector: outcomes.CollectOutcomes, **options: bool
+) -> hooks.AfterEvaluation:
+    return hooks.AfterEvaluation(
+        collector,
+        classes=run.classes,
+        training_files=run.training_files,
+        eval_files=run.eval_files,
+        **options,
+    )
 
 
 def eval_input_fn(run: Run) -> input_pipeline.InputFn:

@@ -50,3 +50,13 @@ def test_a_list_that_is_not_the_one_beside_the_records_is_refused(tmp_path, now,
         class_list.check_beside_records(now, records, what="--classes_file=x is")
     class_list.check_beside_records(["ant", "bee", "cat"], records, what="x is")
     class_list.check_beside_records(now, [str(tmp_path / "copied-0")], what="x is")  # no list there
+
+
+def test_a_folders_name_may_look_like_a_record_files(tmp_path):
+    folder = tmp_path / "old.tfrecord-1"
+    folder.mkdir()
+    class_list.write_classes(str(folder / "eval.tfrecord.classes"), ["ant", "bee"])
+    files = [str(folder / "eval.tfrecord-00000-of-00001")]
+    class_list.check_beside_records(["ant", "bee"], files, what="x is")
+    with pytest.raises(ValueError, match="it also had 'cat'"):
+        class_list.check_beside_records(["ant", "cat"], files, what="x is")

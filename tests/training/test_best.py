@@ -104,6 +104,34 @@ def test_chief_and_evaluator_agree_on_the_best_whoever_comes_last(tmp_path):
     assert list(checkpoints.by_step(str(tmp_path / "best"))) == [2]
 
 
+def test_evaluations_on_other_data_are_not_compared(tmp_path):
+    add(tmp_path, 20, 0.5, data="easy")
+    add(tmp_path, 30, 0.75, data="easy")
+    assert add(tmp_path, 40, 0.472, data="hard") == 0
+    assert best_step(tmp_path) == 40
+    assert add(tmp_path, 50, 0.45, data="hard") == 1
+    assert best_step(tmp_path) == 40
+    add(tmp_path, 60, 0.6, data="easy")  # back again
+    assert best_step(tmp_path) == 30
+    assert list(checkpoints.by_step(str(tmp_path / "best"))) == [30, 40]
+    add(tmp_path, 70, 0.9)  # by an earlier version, which did not say on what
+    assert best_step(tmp_path) == 70
+
+
+def test_data_have_a_name_that_does_not_depend_on_the_folder(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for name in ("eval-0", "eval-1"):
+            (tmp_path / folder / name).write_text("x" * 70)
+    a, b = ([str(tmp_path / folder / f"eval-{i}") for i in range(2)] for folder in "ab")
+    name = best.name_data(a)
+    assert name.startswith("2 files, 140 bytes, ") and name == best.name_data(b[::-1])
+    assert name != best.name_data(a[:1])
+    (tmp_path / "b/eval-1").write_text("x" * 69)
+    (tmp_path / "b/eval-0").write_text("x" * 71)
+    assert name != best.name_data(b)
+
+
 def test_a_copy_that_another_process_has_not_recorded_yet_stays(tmp_path):
     checkpoints.copy(checkpoint_of(tmp_path, 9), str(tmp_path / "best"))
     add(tmp_path, 1, 0.5)

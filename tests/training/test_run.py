@@ -10,7 +10,7 @@ import tensorflow as tf
 from helpers import TINY, global_step, random_records, train, write_records
 
 import input_pipeline
-from dataset import records
+from dataset import class_list, records
 from network import hardware
 from training import best, hooks, run
 
@@ -154,6 +154,37 @@ def test_a_run_that_is_told_to_stop_saves_the_step_it_is_in(data, tmp_path, monk
         train(data, tmp_path / "m", steps=100, save_checkpoints_steps=100)
     assert stopped.value.number == 2
     assert global_step(tmp_path / "m") == 4
+
+
+def test_records_that_are_replaced_meanwhile_end_the_run(data, tmp_path, monkeypatch):
+    class Replace(estimators.SessionRunHook):
+        def begin(self):
+            class_list.write_classes(str(data / "eval.tfrecord.classes"), ["ant", "cow", "cat"])
+
+    make_specs = run.make_specs
+
+    def replacing(described, **options):
+        train_spec, eval_spec = make_specs(described, **options)
+        return train_spec._replace(hooks=(Replace(), *train_spec.hooks)), eval_spec
+
+    monkeypatch.setattr(run, "make_specs", replacing)
+    with pytest.raises(ValueError, match="it also had 'bee'.*Other records were written in the pl"):
+        train(data, tmp_path / "m", steps=2)
+    assert best.read_evaluations(str(tmp_path / "m")) == []
+
+
+def test_a_run_that_goes_on_with_other_evaluation_data_says_so(data, tmp_path, capsys):
+    train(data, tmp_path / "m", steps=2)
+    (name,) = {one["data"] for one in best.read_evaluations(str(tmp_path / "m"))}
+    files = sorted(data.glob("eval.tfrecord-*"))
+    assert name == best.name_data([*map(str, files)])
+    train(data, tmp_path / "m", steps=2)
+    assert "looked for anew" not in capsys.readouterr().out
+    files[1].unlink()
+    train(data, tmp_path / "m", steps=2)
+    assert "evaluation data are others than before" in capsys.readouterr().out
+    (one,) = best.read_evaluations(str(tmp_path / "m"))
+    assert (one["data"], one["drawings"]) == (best.name_data([str(files[0])]), 9)
 
 
 @pytest.mark.parametrize("stopped_at", [3, 6])
