@@ -89,6 +89,9 @@ def print_summary(
         print(f"Skipped {sum(skipped.values()):,} lines:")
         for reason, count in skipped.most_common():
             print(f"  {count:9,}  {reason}")
+    simplified = sum(category.simplified for category in categories)
+    if simplified:
+        print(f"Simplified {simplified:,} drawings, which had times or more points than they need.")
     for split in splits:
         total = sum(category.used[split.name] for category in categories)
         short = [c for c in categories if c.used[split.name] < split.drawings_per_class]

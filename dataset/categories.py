@@ -29,6 +29,7 @@ class Category:
     read: int = 0  # lines
     used: dict[str, int] = dataclasses.field(default_factory=dict)  # drawings, by split
     skipped: dict[str, int] = dataclasses.field(default_factory=dict)  # lines, by reason
+    simplified: int = 0  # drawings used that were not simplified yet, see `ink.prepare`
     points: dict[int, int] = dataclasses.field(default_factory=dict)  # drawings, by their points
     strokes: dict[int, int] = dataclasses.field(default_factory=dict)  # drawings, by their strokes
     sample: bytes = b""  # the first drawing's ink

@@ -204,6 +204,7 @@ def convert_category(job: Job, category: Category) -> Category:
             last = parsed.num_lines if open_splits else int(ours.line_numbers[taken - 1]) + 1
             rows.append(np.diff(ours.row_splits[: taken + 1]))
             strokes.append(ours.num_strokes[:taken])
+            done.simplified += int(ours.simplified[:taken].sum())
             skipped.update(reason for line, reason in parsed.errors if line < last)
             others = int(np.searchsorted(parsed.line_numbers, last)) - taken
             if others:

@@ -39,6 +39,7 @@ def _describe(categories: Sequence[Category]) -> dict[str, object]:
         "files": [category.path for category in categories],
         "lines_read": sum(category.read for category in categories),
         "drawings": dict(sums["used"]),
+        "simplified": sum(category.simplified for category in categories),
         "skipped": dict(sums["skipped"].most_common()),
         "points_per_drawing": quantiles(sums["points"]),
         "strokes_per_drawing": quantiles(sums["strokes"]),

@@ -31,6 +31,7 @@ class ParsedLines:
       ink: float32 [rows of all drawings, 3].
       row_splits: int64 [drawings + 1]; drawing i is `ink[row_splits[i]:row_splits[i + 1]]`.
       num_strokes: int64 [drawings], how many strokes each has.
+      simplified: bool [drawings], which of them had to be simplified, see `ink.prepare`.
       line_numbers: int64 [drawings], the index of each one's line.
       errors: for each line that holds no usable drawing its index and the reason.
     """
@@ -40,6 +41,7 @@ class ParsedLines:
     ink: np.ndarray
     row_splits: np.ndarray
     num_strokes: np.ndarray
+    simplified: np.ndarray
     line_numbers: np.ndarray
     errors: list[tuple[int, str]]
 
@@ -52,6 +54,7 @@ class ParsedLines:
             ink=self.ink[np.repeat(wanted, lengths)],
             row_splits=np.concatenate([[0], np.cumsum(lengths[wanted])]),
             num_strokes=self.num_strokes[wanted],
+            simplified=self.simplified[wanted],
             line_numbers=self.line_numbers[wanted],
         )
 
@@ -65,8 +68,8 @@ def parse_line(line: bytes | str, *, recognized_only: bool = False) -> tuple[str
     """Turns one line of ndjson into `(word, ink)`.
 
     Args:
-      line: a JSON object with `word` and `drawing`; other fields are ignored. A raw drawing,
-        which has times, is simplified first.
+      line: a JSON object with `word` and `drawing`; other fields are ignored. The drawing is
+        simplified first where it is not yet, see `ink.prepare`.
       recognized_only: whether to refuse drawings that the game did not recognise.
 
     Returns:
@@ -123,8 +126,12 @@ def _plain_lines(
 ) -> ParsedLines:
     """Returns what `json_scanner.scan_lines` has found, whose results are the arguments."""
     lines = lines[:num_lines]
-    num_points = lines[:, json_scanner.POINTS]
-    num_strokes = lines[:, json_scanner.STROKES].copy()  # what is scanned next takes its place
+    # Copies: what is scanned next takes the place.
+    num_points = lines[:, json_scanner.POINTS].copy()
+    num_strokes = lines[:, json_scanner.STROKES].copy()
+    num_points, xs, ys, stroke_ends, simplified = ink.simplify_dense(
+        num_points, num_strokes, xs, ys, stroke_ends
+    )
     row_splits = np.concatenate([[0], np.cumsum(num_points - 1)])
     rows = np.empty((row_splits[-1], 3), np.float32)
     point_loops.encode_drawings(num_points, num_strokes, xs, ys, stroke_ends, rows)
@@ -135,6 +142,7 @@ def _plain_lines(
         ink=rows,
         row_splits=row_splits,
         num_strokes=num_strokes,
+        simplified=simplified,
         line_numbers=np.arange(num_lines),
         errors=[],
     )
@@ -147,11 +155,12 @@ def _plain_lines(
 
 def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
     """Returns what `parse_line` finds in a line."""
-    words, rows, num_strokes, errors = [], np.empty((0, 3), np.float32), [], []
+    words, rows, num_strokes, simplified, errors = [], np.empty((0, 3), np.float32), [], [], []
     try:
         word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
-        rows = ink.drawing_to_ink(strokes)
-        words, num_strokes = [word], [len(strokes)]
+        points, is_simplified = ink.prepare(strokes)
+        rows = ink.encode(points)
+        words, num_strokes, simplified = [word], [len(strokes)], [is_simplified]
     except ValueError as error:
         errors = [(0, str(error))]
     return ParsedLines(
@@ -160,6 +169,7 @@ def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
         ink=rows,
         row_splits=np.array([0, len(rows)][: len(words) + 1]),
         num_strokes=np.array(num_strokes, np.int64),
+        simplified=np.array(simplified, bool),
         line_numbers=np.arange(len(words)),
         errors=errors,
     )
@@ -176,6 +186,7 @@ def _join(parts: Sequence[ParsedLines]) -> ParsedLines:
         ink=np.concatenate([part.ink for part in parts]),
         row_splits=np.concatenate([[0], *splits]),
         num_strokes=np.concatenate([part.num_strokes for part in parts]),
+        simplified=np.concatenate([part.simplified for part in parts]),
         line_numbers=np.concatenate([p.line_numbers + line for p, line in zip(parts, lines)]),
         errors=[(n + line, why) for p, line in zip(parts, lines) for n, why in p.errors],
     )

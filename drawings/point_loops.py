@@ -57,6 +57,62 @@ def _encode_axis(values, steps):
 
 
 @compiled
+def find_dense(num_points, num_strokes, xs, ys, stroke_ends, epsilon, size, share, more_points):
+    """Finds the dense ones among drawings that follow each other, as `ink.is_dense` does.
+
+    Args:
+      num_points, num_strokes, xs, ys, stroke_ends: as `encode_drawings` takes them.
+      epsilon: how far a superfluous point may lie from the line through its neighbours, in units
+        of which the larger side of its drawing has `size`.
+      share: how many of the inner points of a dense drawing are superfluous.
+      more_points: counted as inner points besides.
+
+    Returns:
+      bool [drawings].
+    """
+    dense = np.empty(len(num_points), np.bool_)
+    point = stroke = 0
+    for drawing in range(len(num_points)):
+        points = slice(point, point + num_points[drawing])
+        my_xs, my_ys = xs[points], ys[points]
+        reach = epsilon * max(_extent(my_xs), _extent(my_ys)) / size
+        inner = superfluous = first = 0
+        for last in stroke_ends[stroke : stroke + num_strokes[drawing]]:
+            if last - first > 2:
+                inner += last - first - 2
+                superfluous += _count_superfluous(my_xs, my_ys, first, last, reach * reach)
+            first = last
+        dense[drawing] = superfluous >= share * (inner + more_points)
+        point += num_points[drawing]
+        stroke += num_strokes[drawing]
+    return dense
+
+
+@compiled
+def _count_superfluous(xs, ys, first, last, reach):
+    """Counts the inner points of a stroke, from `first` to before `last`, that lie near the line
+    through their neighbours: the square of their distance is at most `reach`."""
+    count = 0
+    for i in range(first + 1, last - 1):
+        x, y = float(xs[i]) - float(xs[i - 1]), float(ys[i]) - float(ys[i - 1])
+        chord_x = x + (float(xs[i + 1]) - float(xs[i]))
+        chord_y = y + (float(ys[i + 1]) - float(ys[i]))
+        area = chord_x * y - chord_y * x
+        chord = chord_x * chord_x + chord_y * chord_y
+        if area * area <= reach * chord and (chord > 0 or x * x + y * y <= reach):
+            count += 1
+    return count
+
+
+@compiled
+def _extent(values):
+    lower = upper = values[0]
+    for value in values:
+        lower, upper = min(lower, value), max(upper, value)
+    return float(upper) - float(lower)
+
+
+@compiled
 def gather(rows, starts, lengths, gathered):
     """Copies runs of rows, one after the other.
 
@@ -72,23 +128,34 @@ def gather(rows, starts, lengths, gathered):
 
 
 @compiled
-def simplify(xs, ys, stroke_ends, epsilon):
+def simplify(xs, ys, stroke_ends, epsilon, max_length):
     """Resamples strokes, leaves out points that their neighbours make superfluous, and rounds.
 
     Args:
       xs, ys: float64 [points], one or more a stroke.
       stroke_ends: int64 [strokes], points up to the end of each stroke.
       epsilon: how far a point left out may lie from the line that replaces it.
+      max_length: up to which length of all strokes together they get a point every unit of length;
+        longer ones get points farther apart, as many as that would get.
 
     Returns:
       xs, ys and stroke_ends of what is left.
     """
+    lengths = np.empty(len(stroke_ends))
+    total = 0.0
+    start = 0
+    for stroke in range(len(stroke_ends)):
+        end = stroke_ends[stroke]
+        lengths[stroke] = _line_length(xs[start:end], ys[start:end])
+        total += lengths[stroke]
+        start = end
+    spacing = max(total / max_length, 1.0)
     new_xs, new_ys = [], []
     new_ends = np.empty_like(stroke_ends)
     start = 0
     for stroke in range(len(stroke_ends)):
         end = stroke_ends[stroke]
-        line_xs, line_ys = _resample(xs[start:end], ys[start:end])
+        line_xs, line_ys = _resample(xs[start:end], ys[start:end], lengths[stroke], spacing)
         kept = _ramer_douglas_peucker(line_xs, line_ys, epsilon)
         for i in np.flatnonzero(kept):
             new_xs.append(np.rint(line_xs[i]))
@@ -99,27 +166,35 @@ def simplify(xs, ys, stroke_ends, epsilon):
 
 
 @compiled
-def _resample(xs, ys):
-    """Sets points one unit of length apart along a polyline.
-
-    What is left of a unit at a corner is carried over to the next segment; the first and the last
-    point stay.
-    """
+def _line_length(xs, ys):
     length = 0.0
     for i in range(len(xs) - 1):
         length += _length(xs[i + 1] - xs[i], ys[i + 1] - ys[i])
-    count = max(int(np.ceil(length)) - 1, 0)
+    return length
+
+
+@compiled
+def _resample(xs, ys, length, spacing):
+    """Sets points `spacing` apart along a polyline of that length.
+
+    What is left of the spacing at a corner is carried over to the next segment; the first and the
+    last point stay.
+    """
+    count = max(int(np.ceil(length / spacing)) - 1, 0)
+    if count * spacing >= length:  # by rounding
+        count = max(count - 1, 0)
     new_xs, new_ys = np.empty(count + 2), np.empty(count + 2)
     segment, reach = 0, 0.0  # where the segment starts, along the line
     step = _length(xs[1] - xs[0], ys[1] - ys[0]) if count else 0.0
-    for at in range(1, count + 1):
+    for number in range(1, count + 1):
+        at = number * spacing
         while reach + step <= at:
             reach += step
             segment += 1
             step = _length(xs[segment + 1] - xs[segment], ys[segment + 1] - ys[segment])
         t = (at - reach) / step
-        new_xs[at] = xs[segment] * (1 - t) + xs[segment + 1] * t
-        new_ys[at] = ys[segment] * (1 - t) + ys[segment + 1] * t
+        new_xs[number] = xs[segment] * (1 - t) + xs[segment + 1] * t
+        new_ys[number] = ys[segment] * (1 - t) + ys[segment + 1] * t
     new_xs[0], new_ys[0] = xs[0], ys[0]
     new_xs[-1], new_ys[-1] = xs[-1], ys[-1]
     return new_xs, new_ys

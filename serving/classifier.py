@@ -7,7 +7,7 @@
 
 A drawing is a list of strokes; a stroke is the list of its points' x and that of their y, which
 grows downwards, and may have a third list, the points' times, which are not looked at. Drawings
-as a mouse or a pen makes them, in any unit, are simplified as the training data was.
+as a mouse or a pen makes them, in any unit, are simplified as in training, see `ink.prepare`.
 
 ONNX Runtime computes the network: it starts in a tenth of TensorFlow's time, and a drawing takes
 less than half.
@@ -137,7 +137,8 @@ class Classifier:
 
 
 def prepare(strokes: Sequence[ink.Stroke]) -> np.ndarray:
-    """Prepares a drawing's points as the model takes them, simplified if they are not.
+    """Prepares a drawing's points as the model takes them, simplified where they are not, as the
+    conversion does.
 
     Returns:
       float32 [points, 3], x, y and pen-up.
@@ -145,15 +146,7 @@ def prepare(strokes: Sequence[ink.Stroke]) -> np.ndarray:
     Raises:
       ValueError: the strokes are not a usable drawing; the message is the reason.
     """
-    points = ink.strokes_to_points(strokes)
-    # The published simplified drawings have no times, and whole numbers up to 255.
-    xy = points[:, :2]
-    if (
-        ink.is_raw(strokes)
-        or not ((xy >= 0) & (xy <= ink.SIMPLIFIED_SIZE) & (xy == xy.round())).all()
-    ):
-        points = ink.strokes_to_points(ink.simplify(strokes))
-    return points
+    return ink.drawing_to_points(strokes)
 
 
 def find_export(path: str) -> str:

@@ -39,6 +39,17 @@ def random_strokes(rng: np.random.Generator, *, max_strokes: int = 5) -> list[li
     return [rng.integers(0, 256, (2, length)).tolist() for length in lengths]
 
 
+def resampled(strokes, spacing: float) -> list[list[list[float]]]:
+    """Strokes with the same lines and a point every `spacing`, as a mouse would give them."""
+    dense = []
+    for stroke in strokes:
+        xs, ys = np.float64(stroke[:2])
+        length = np.cumsum([0, *np.hypot(np.diff(xs), np.diff(ys))])
+        at = np.linspace(0, length[-1], int(length[-1] / spacing) + 2)
+        dense.append([np.interp(at, length, values).tolist() for values in (xs, ys)])
+    return dense
+
+
 def ndjson_line(word: str, strokes, **fields) -> bytes:
     return json.dumps({"word": word, "drawing": strokes, **fields}).encode() + b"\n"
 

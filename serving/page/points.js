@@ -2,7 +2,12 @@
 
 const SIMPLIFIED_SIZE = 255;
 const SIMPLIFIED_EPSILON = 2;
+const MAX_RESAMPLED_LENGTH = 65536;
+const DENSE_SHARE = 0.4;
+const DENSE_POINTS = 6;
 const MAX_FLOAT32 = 3.4028234663852886e38;
+const NOT_A_STROKE = "a stroke is not [xs, ys] or [xs, ys, times]";
+const ARE_POINTS = `${NOT_A_STROKE}; are these [x, y] points?`;
 
 /** Why strokes are not a usable drawing. */
 export class DrawingError extends Error {}
@@ -13,32 +18,76 @@ export class DrawingError extends Error {}
  * @throws {DrawingError} the message is the reason, the same that create_dataset.py gives.
  */
 export function checkStrokes(strokes) {
-  require(Array.isArray(strokes), "the drawing is not a list of strokes");
+  require(isRow(strokes), "the drawing is not a list of strokes");
   require(strokes.length, "the drawing has no strokes");
-  for (const stroke of strokes) {
-    const isStroke = Array.isArray(stroke) && stroke.length >= 2 && stroke.length <= 3;
-    require(
-      isStroke && Array.isArray(stroke[0]) && Array.isArray(stroke[1]),
-      "a stroke is not [xs, ys] or [xs, ys, times]",
-    );
-    require(stroke[0].length === stroke[1].length, "x and y of different length");
-    require(stroke[0].length, "a stroke without points");
-    for (const row of stroke.slice(0, 2)) {
-      require(row.every((value) => typeof value === "number"), "a coordinate is not a number");
-      require(
-        row.every((value) => Math.abs(value) <= MAX_FLOAT32),
-        "a coordinate beyond float32",
-      );
-    }
+  const isStroke = (stroke) =>
+    isRow(stroke) && [2, 3].includes(stroke.length) && isRow(stroke[0]) && isRow(stroke[1]);
+  const isPoint = (point) => isRow(point) && [2, 3].includes(point.length);
+  if (!strokes.every(isStroke)) {
+    const points = strokes.every((list) => isRow(list) && list.length && list.every(isPoint));
+    throw new DrawingError(points ? ARE_POINTS : NOT_A_STROKE);
+  }
+  for (const [xs, ys] of strokes) {
+    require(xs.length === ys.length, "x and y of different length");
+    require(xs.length, "a stroke without points");
+    require(holdsNumbers(xs) && holdsNumbers(ys), "a coordinate is not a number");
+  }
+  require(!timesContradict(strokes), ARE_POINTS);
+  for (const axis of [0, 1]) {
+    const { lower, upper } = extentOf(strokes, axis);
+    const largest = Math.max(Math.abs(lower), Math.abs(upper), upper - lower);
+    require(largest <= MAX_FLOAT32, "a coordinate beyond float32");
   }
 }
 
-/** Whether strokes are to be simplified first: they have times, or are no simplified drawing's. */
-export function isRaw(strokes) {
-  const simplified = (value) => value >= 0 && value <= SIMPLIFIED_SIZE && Number.isInteger(value);
-  return strokes.some(
-    ([xs, ys, times]) => times !== undefined || !xs.every(simplified) || !ys.every(simplified),
-  );
+/** Whether it is an array of numbers or of anything, typed or not. */
+function isRow(value) {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
+function holdsNumbers(row) {
+  return row.every((value) => typeof value === "number" && !Number.isNaN(value));
+}
+
+/** Whether what stands where times do cannot be times, see `_times_contradict` in ink.py. */
+function timesContradict(strokes) {
+  const size = strokes[0][0].length;
+  const times = strokes.filter((stroke) => stroke.length === 3).map((stroke) => stroke[2]);
+  if (
+    ![2, 3].includes(size) ||
+    !strokes.every(([xs]) => xs.length === size) ||
+    !times.length ||
+    !times.every((row) => isRow(row) && row.length === size && holdsNumbers(row))
+  ) {
+    return false;
+  }
+  const back = times.some((row) => row.some((time, i) => time < row[i - 1]));
+  const backBetween = times.some((row, i) => i && row[0] < times[i - 1][size - 1]);
+  const startAnew = times.every((row) => row[0] === times[0][0]);
+  return times.length < strokes.length || back || (backBetween && !startAnew);
+}
+
+/** Whether simplifying would leave out many of a drawing's points, see `is_dense` in ink.py. */
+function isDense(strokes) {
+  const extents = [0, 1].map((axis) => extentOf(strokes, axis));
+  const extent = Math.max(...extents.map(({ lower, upper }) => upper - lower));
+  const reach = (SIMPLIFIED_EPSILON * extent) / SIMPLIFIED_SIZE;
+  let inner = 0;
+  let superfluous = 0;
+  for (const [xs, ys] of strokes) {
+    inner += Math.max(xs.length - 2, 0);
+    for (let i = 1; i < xs.length - 1; i++) {
+      const x = xs[i] - xs[i - 1];
+      const y = ys[i] - ys[i - 1];
+      const chordX = x + (xs[i + 1] - xs[i]);
+      const chordY = y + (ys[i + 1] - ys[i]);
+      const chord = chordX * chordX + chordY * chordY; // squared
+      const area = chordX * y - chordY * x;
+      const near = chord > 0 ? area * area <= reach * reach * chord : x * x + y * y <= reach * reach;
+      superfluous += near ? 1 : 0;
+    }
+  }
+  return superfluous >= DENSE_SHARE * (inner + DENSE_POINTS);
 }
 
 /**
@@ -53,23 +102,31 @@ export function simplify(strokes) {
   const y = extentOf(strokes, 1);
   const extent = Math.max(x.upper - x.lower, y.upper - y.lower) || 1;
   const scaled = (values, lower) =>
-    values.map((value) => ((value - lower) * SIMPLIFIED_SIZE) / extent);
-  return strokes.map((stroke) => {
-    const [xs, ys] = resample(scaled(stroke[0], x.lower), scaled(stroke[1], y.lower));
+    Array.from(values, (value) => ((value - lower) * SIMPLIFIED_SIZE) / extent);
+  const lines = strokes.map((stroke) => {
+    const xs = scaled(stroke[0], x.lower);
+    const ys = scaled(stroke[1], y.lower);
+    const steps = xs.slice(1).map((next, i) => distance(next - xs[i], ys[i + 1] - ys[i]));
+    return { xs, ys, steps, length: sum(steps) };
+  });
+  const spacing = Math.max(sum(lines.map(({ length }) => length)) / MAX_RESAMPLED_LENGTH, 1);
+  return lines.map((line) => {
+    const [xs, ys] = resample(line, spacing);
     const kept = keptPoints(xs, ys);
     return [xs, ys].map((values) => values.filter((_, i) => kept[i]).map(roundHalfToEven));
   });
 }
 
 /**
- * The drawing as the network reads it, simplified if it is not.
+ * The drawing as the network reads it, simplified where it is not by the rule of `prepare` in ink.py.
  *
  * @returns {Float32Array} [points - 1, 3]: steps in x and y, where the drawing's box is the unit
  *   square, and 1 at the last point of a stroke.
  */
 export function prepare(strokes) {
   checkStrokes(strokes);
-  const drawing = isRaw(strokes) ? simplify(strokes) : strokes;
+  const isRaw = strokes.some((stroke) => stroke.length === 3);
+  const drawing = isRaw || isDense(strokes) ? simplify(strokes) : strokes;
   const columns = [0, 1].map((axis) => unitSteps(drawing, axis));
   const rows = columns[0].length;
   require(rows > 0, "a single point");
@@ -112,24 +169,31 @@ function unitSteps(strokes, axis) {
   const { lower, upper } = extentOf(strokes, axis);
   const scale = fround(upper - lower) || 1;
   const units = strokes.flatMap((stroke) =>
-    stroke[axis].map((value) => fround(fround(value - lower) / scale)),
+    Array.from(stroke[axis], (value) => fround(fround(value - lower) / scale)),
   );
   return units.slice(1).map((unit, i) => fround(unit - units[i]));
 }
 
-/** Points one unit of length apart along a line; the first and the last stay. */
-function resample(xs, ys) {
-  const steps = xs.slice(1).map((x, i) => distance(x - xs[i], ys[i + 1] - ys[i]));
-  let length = 0;
-  for (const step of steps) {
-    length += step;
+function sum(values) {
+  let total = 0;
+  for (const value of values) {
+    total += value;
   }
-  const count = Math.max(Math.ceil(length) - 1, 0);
+  return total;
+}
+
+/** Points `spacing` apart along a line; the first and the last stay. */
+function resample({ xs, ys, steps, length }, spacing) {
+  let count = Math.max(Math.ceil(length / spacing) - 1, 0);
+  if (count * spacing >= length) { // by rounding
+    count = Math.max(count - 1, 0);
+  }
   const newXs = [xs[0]];
   const newYs = [ys[0]];
   let segment = 0;
   let reach = 0; // where the segment starts, along the line
-  for (let at = 1; at <= count; at++) {
+  for (let number = 1; number <= count; number++) {
+    const at = number * spacing;
     while (reach + steps[segment] <= at) {
       reach += steps[segment];
       segment += 1;

@@ -7,7 +7,10 @@ from dataset import conversion_report
 def test_report_counts_every_line_and_measures_the_drawings(tmp_path):
     (tmp_path / "in").mkdir()
     lengths = [2, 3, 3, 5, 9]
-    lines = [ndjson_line("cat", [[list(range(n)), list(range(n))]]) for n in lengths]
+    lines = [
+        ndjson_line("cat", [[list(range(n)), [n * (i % 2) for i in range(n)]]]) for n in lengths
+    ]
+    lines += [ndjson_line("cat", [[list(range(20)), list(range(20))]])]  # two points would do
     lines += [ndjson_line("cat", [[[1, 2], [3, 4]], [[5], [6]]]), b"nonsense\n"]
     (tmp_path / "in/cat.ndjson").write_bytes(b"".join(lines))
     categories = convert(tmp_path / "in", tmp_path / "out")
@@ -15,8 +18,9 @@ def test_report_counts_every_line_and_measures_the_drawings(tmp_path):
     assert report["total"] == report["categories"]["cat"]
     assert report["total"] == {
         "files": [str(tmp_path / "in/cat.ndjson")],
-        "lines_read": 7,
-        "drawings": {"training": 6, "eval": 0},
+        "lines_read": 8,
+        "drawings": {"training": 7, "eval": 0},
+        "simplified": 1,
         "skipped": {"malformed JSON": 1},
         "points_per_drawing": {
             "median": 3,

@@ -3,9 +3,9 @@ import json
 import hypothesis
 import numpy as np
 import pytest
-from helpers import STROKES, random_strokes
+from helpers import STROKES, ndjson_line, random_strokes, resampled
 
-from drawings import ink
+from drawings import ink, ndjson
 
 
 def reference_ink(strokes) -> np.ndarray:
@@ -86,6 +86,65 @@ def test_simplify_keeps_a_dot_as_two_points_and_scales_it_with_the_rest():
     ]
 
 
+# A house of eight lines and a roof, 200 units wide.
+HOUSE = [
+    [[0, 0, 200, 200, 0], [100, 250, 250, 100, 100]],
+    [[0, 100, 200], [100, 0, 100]],
+    [[80, 80, 130, 130], [250, 160, 160, 250]],
+]
+
+
+@pytest.mark.parametrize("spacing", [1, 4, 9])
+def test_dense_drawings_are_simplified_whatever_their_numbers_are(spacing):
+    dense = [np.rint(stroke).astype(int).tolist() for stroke in resampled(HOUSE, spacing)]
+    expected = ink.strokes_to_ink(ink.simplify(dense))
+    assert len(expected) < sum(len(xs) for xs, _ in dense) / 2
+    with_times = [[xs, ys, list(range(len(xs)))] for xs, ys in dense]
+    moved = [[[x + 0.5 for x in xs], [y - 300 for y in ys]] for xs, ys in dense]
+    larger = [[[4 * x for x in xs], [4 * y for y in ys]] for xs, ys in dense]
+    for strokes in (dense, with_times, moved, larger):
+        assert ink.prepare(strokes)[1]
+        np.testing.assert_array_equal(ink.drawing_to_ink(strokes), expected)
+        parsed = ndjson.parse_lines(ndjson_line("house", strokes))
+        np.testing.assert_array_equal(parsed.ink, expected)
+        assert parsed.simplified.tolist() == [True]
+        np.testing.assert_array_equal(
+            ink.drawing_to_points(strokes), ink.strokes_to_points(ink.simplify(dense))
+        )
+
+
+def test_drawings_with_few_superfluous_points_keep_all():
+    bend = [[[0, 100, 255], [0, 1, 0]]]  # simplifying would leave its middle out
+    small_house = [[[x / 3 for x in xs], [y / 3 for y in ys]] for xs, ys in HOUSE]
+    for strokes in (bend, HOUSE, small_house, [[[0, 0], [0, 0]]], [[[7], [3]], [[8], [4]]]):
+        points, simplified = ink.prepare(strokes)
+        assert not simplified
+        assert points.xs.tolist() == [x for xs, _ in strokes for x in xs]
+
+
+def test_dense_is_a_share_of_the_inner_points_near_the_line_through_their_neighbours():
+    # Of a line of points the ends have one neighbour; a corner lies far from the line.
+    def line(num_superfluous, num_corners):
+        ys = [0] * (num_superfluous + 2) + [(200, 0)[i % 2] for i in range(num_corners)]
+        return [[[5 * i for i in range(len(ys))], ys]]
+
+    for superfluous, corners in ((4, 1), (6, 3), (40, 54)):
+        # The last point of the straight part is a corner too, unless it is the end.
+        inner = superfluous + corners
+        expected = superfluous >= 0.4 * (inner + 6)
+        assert ink.prepare(line(superfluous, corners))[1] == expected, (superfluous, corners)
+
+
+def test_how_many_points_simplifying_works_on_is_bounded(monkeypatch):
+    monkeypatch.setattr(ink, "MAX_RESAMPLED_LENGTH", 300.0)
+    zigzag = [[list(range(4000)), [0, 4000] * 2000]]  # a million units long
+    ((xs, _),) = ink.simplify(zigzag)
+    assert len(xs) <= 302 and (xs[0], xs[-1]) == (0, 255)
+    assert len(ink.simplify([zigzag[0], zigzag[0]])[1][0]) <= 152  # of all strokes together
+    corner = [[[0, 0, 40], [255, 0, 0]]]  # shorter than that: a point a unit finds the corner
+    assert ink.simplify(corner) == corner
+
+
 def load_ndjson(path) -> list[dict]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
@@ -99,3 +158,13 @@ def test_simplify_reproduces_the_published_drawings(quickdraw_data):
                 same += ink.simplify(raw[drawing["key_id"]]) == drawing["drawing"]
                 total += 1
     assert (same, total) == (2759, 2760)
+
+
+def test_no_published_drawing_is_simplified_again(quickdraw_data):
+    total = simplified = 0
+    for kind in ("simplified", "balanced"):
+        for path in sorted((quickdraw_data / "quickdraw" / kind).glob("*.ndjson")):
+            parsed = ndjson.parse_lines(path.read_bytes())
+            total += len(parsed.words)
+            simplified += int(parsed.simplified.sum())
+    assert (simplified, total) == (0, 233_743)

@@ -59,7 +59,12 @@ BAD_LINES = {
     line_with("null"): "the drawing is not a list of strokes",
     line_with('"dots"'): "the drawing is not a list of strokes",
     line_with("[[[1, 2], [3, 4]], []]"): "a stroke is not [xs, ys] or [xs, ys, times]",
-    line_with("[[[1, 2]]]"): "a stroke is not [xs, ys] or [xs, ys, times]",
+    line_with("[[[1, 2]]]"): ink.ARE_POINTS,
+    line_with("[[[1, 2], [3, 4], [5, 6], [7, 8]], [[1, 2], [3, 4]]]"): ink.ARE_POINTS,
+    line_with("[[[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 10]]]"): ink.ARE_POINTS,
+    line_with("[[[1, 2], [3, 4], [6, 5]]]"): ink.ARE_POINTS,
+    line_with("[[[1, 2], [3, 4], [5, 6]], [[1, 2], [3, 4], [4, 9]]]"): ink.ARE_POINTS,
+    line_with("[[[1, 2, 0], [3, 4, 16]], [[5, 6, 40], [7, 8, 48], [9, 9, 0]]]"): ink.ARE_POINTS,
     line_with("[[1, 2], [3, 4]]"): "a stroke is not [xs, ys] or [xs, ys, times]",
     line_with('["ab", "cd"]'): "a stroke is not [xs, ys] or [xs, ys, times]",
     line_with('[["ab", "cd"]]'): "a stroke is not [xs, ys] or [xs, ys, times]",
@@ -75,6 +80,24 @@ BAD_LINES = {
     line_with("[[[-3e38, 3e38], [3, 4]]]"): "a coordinate beyond float32",
     line_with("[[[5], [7]]]"): "a single point",
 }
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        "[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]",  # may be either: taken as documented
+        "[[[1, 2], [3, 4], [0, 16]], [[5, 6], [7, 8], [16, 30]]]",  # times go on
+        "[[[1, 2], [3, 4], [0, 16]], [[5, 6], [7, 8], [0, 12]]]",  # or start anew
+        "[[[1, 2], [3, 4], [9, 3]], [[5, 6, 7], [7, 8, 8], [4, 2, 1]]]",  # nobody looks at them
+        "[[[1, 2], [3, 4], null]]",
+    ],
+)
+def test_strokes_of_two_or_three_points_are_taken_where_they_can_be_such(drawing):
+    _, found = ndjson.parse_line(line_with(drawing))
+    strokes = [stroke[:2] for stroke in json.loads(drawing)]
+    first = np.float64(strokes[0])[:, :2]
+    extent = np.ptp(np.concatenate(strokes, axis=1), axis=1)
+    np.testing.assert_allclose(found[0, :2], np.diff(first)[:, 0] / extent, atol=0.003)
 
 
 @pytest.mark.parametrize("line", BAD_LINES, ids=lambda line: repr(line[:60]))
@@ -95,6 +118,7 @@ def check_against_parse_line(text: bytes, *, recognized_only: bool = False) -> n
     parsed = ndjson.parse_lines(text, recognized_only=recognized_only)
     drawings = dict(zip(parsed.line_numbers.tolist(), parsed))
     num_strokes = dict(zip(parsed.line_numbers.tolist(), parsed.num_strokes))
+    simplified = dict(zip(parsed.line_numbers.tolist(), parsed.simplified))
     errors = dict(parsed.errors)
     lines = text.removesuffix(b"\n").split(b"\n")
     assert parsed.num_lines == len(lines)
@@ -107,7 +131,9 @@ def check_against_parse_line(text: bytes, *, recognized_only: bool = False) -> n
         else:
             assert drawings[number][0] == word
             np.testing.assert_array_equal(drawings[number][1], drawing)
-            assert num_strokes[number] == len(json.loads(line.decode("utf-8-sig"))["drawing"])
+            strokes = json.loads(line.decode("utf-8-sig"))["drawing"]
+            assert num_strokes[number] == len(strokes)
+            assert simplified[number] == ink.prepare(strokes)[1]
     return parsed
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import ROOT
+from helpers import ROOT, ndjson_line, resampled
 
 from drawings import ndjson
 from serving import classifier
@@ -116,17 +116,31 @@ def test_classifying_does_without_tensorflow():
     assert done.stdout == "set()\n"
 
 
-def test_simplified_drawings_stay_as_they_are_and_others_are_simplified():
-    simplified = [[[0, 100, 255], [0, 1, 0]]]  # a bend that simplifying would take away
-    np.testing.assert_array_equal(
-        classifier.prepare(simplified), [[0, 0, 0], [100, 1, 0], [255, 0, 1]]
-    )
-    straight = [[0, 0, 0], [255, 0, 1]]
-    raw = [[[0.0, 100.0, 255.0], [0.0, 1.0, 0.0], [0, 10, 20]]]
-    live = [[[0, 200, 510], [10, 12, 10]]]
-    shifted = [[[-1, 99, 254], [0, 1, 0]]]
-    for strokes in (raw, live, shifted):
-        np.testing.assert_array_equal(classifier.prepare(strokes), straight)
+def test_what_is_classified_is_what_would_have_been_trained_on(model):
+    square = [[[0, 0, 200, 200, 0], [0, 200, 200, 0, 0]]]
+    dense = [np.rint(stroke).astype(int).tolist() for stroke in resampled(square, 4)]
+    bend = [[[0, 100, 255], [0, 1, 0]]]  # simplifying would leave its middle out
+    for strokes in (square, dense, bend, [[*bend[0], [0, 10, 20]]]):
+        _, trained_on = ndjson.parse_line(ndjson_line("x", strokes))
+        points = classifier.prepare(strokes)
+        line = np.cumsum(np.concatenate([[[0, 0, 0]], trained_on]), axis=0)
+        for axis in (0, 1):  # ink is the way from point to point, of a box of one by one
+            moved = points[:, axis] - points[0, axis]
+            extent = np.ptp(points[:, axis]) or 1
+            np.testing.assert_allclose(line[:, axis], moved / extent, atol=1e-6)
+        np.testing.assert_array_equal(trained_on[:, 2], points[1:, 2])
+    assert len(classifier.prepare(bend)) == 3
+    assert len(classifier.prepare(dense)) < 10 < len(dense[0][0])
+
+
+def test_numpys_numbers_are_numbers(model):
+    square = [[[0, 0, 200, 200, 0], [0, 200, 200, 0, 0]]]
+    expected = model.classify(square)
+    array = np.array(square[0])
+    for dtype in (np.int64, np.uint8, np.float32, np.float64, np.float16):
+        typed = array.astype(dtype)
+        for strokes in ([typed], [list(map(list, typed))], [tuple(typed)], typed[np.newaxis]):
+            assert model.classify(strokes) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,7 +150,12 @@ def test_simplified_drawings_stay_as_they_are_and_others_are_simplified():
         ([[[1], [1]]], "a single point"),
         ([[[1, 2], [1]]], "different length"),
         ([[[1, "2"], [1, 2]]], "not a number"),
-        ([[[1, float("nan")], [1, 2]]], "beyond float32"),
+        ([[[1, float("nan")], [1, 2]]], "not a number"),
+        ([np.array([[1, np.nan], [1, 2]])], "not a number"),
+        ([[np.array([True, False]), [1, 2]]], "not a number"),
+        ([[[np.True_, 1], [1, 2]]], "not a number"),
+        (np.array(5), "not a list"),
+        ([[[-3e38, 3e38], [3, 4]]], "beyond float32"),
         ("cat", "not a list"),
     ],
 )
