@@ -52,6 +52,9 @@ LINE_SECONDS = 10.0
 BAR_SECONDS = 0.1
 BAR_WIDTH = 30
 
+# Of the project; CHANGELOG.md says what is in it.
+VERSION = "0.4.0"
+
 EXIT_ERROR = 1
 EXIT_RETRY = 138  # what a TFJob's ExitCode policy takes for an error that another start may cure
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
@@ -226,6 +229,9 @@ def _tensorflow_verbosity() -> int:
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
+    if "--version" in argv[1:]:
+        print(VERSION)
+        sys.exit()
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:

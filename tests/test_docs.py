@@ -7,7 +7,7 @@ import re
 import tempfile
 
 import pytest
-from helpers import PROGRAMS, ROOT
+from helpers import PROGRAMS, ROOT, run_program
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -64,3 +64,10 @@ def test_the_reference_lists_every_flag_with_its_default(program):
 
 def test_the_first_page_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_every_program_prints_the_changelogs_version():
+    version = re.search(r"^## (\S+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert version
+    done = run_program("download_drawings.py", "--version")
+    assert (done.returncode, done.stdout) == (0, f"{version[1]}\n")
