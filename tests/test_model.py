@@ -493,7 +493,7 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
             np.mean([right[labels == k].mean() for k in range(3)])
         )
     divided = dataclasses.replace(TINY, temperature=2.5)
-    estimator = tf.estimator.Estimator(model.model_fn, params=divided, config=config)
+    estimator = estimators.Estimator(model.model_fn, params=divided, config=config)
     again = estimator.evaluate(dataset_fn(features, labels, 3))
     expected = -np.log(softmax(logits / 2.5)[np.arange(7), labels]).mean()
     assert again["loss"] == pytest.approx(expected, rel=1e-5)

@@ -77,12 +77,15 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
     def replaced_first(checkpoint, folder):
         calls.append(checkpoint)
         if len(calls) == 1:  # the run that goes on has found a better one
-            result = {name: np.float64(value) for name, value in last.items()}
+            result = {name: np.float64(last[name]) for name in ("accuracy", "loss")}
             result.update(global_step=np.int64(90), accuracy=np.float64(1.0))
             for path in sorted((tmp_path / "m").glob("model.ckpt-60.*")):
                 shutil.copy(path, str(path).replace("-60", "-90"))
             best.add_evaluation(
-                str(tmp_path / "m"), result, checkpoint=f"{tmp_path}/m/model.ckpt-90"
+                str(tmp_path / "m"),
+                result,
+                checkpoint=f"{tmp_path}/m/model.ckpt-90",
+                data=last["data"],
             )
         return copy(checkpoint, folder)
 
