@@ -20,7 +20,7 @@ from common.quiet_tensorflow import tf
 from absl import flags
 
 from dataset import conversion, conversion_report
-from dataset.categories import Category
+from dataset.categories import Category, other_word
 
 _NDJSON_PATH = flags.DEFINE_string(
     "ndjson_path", None, "Folder of .ndjson or .ndjson.gz files, one category each.", required=True
@@ -89,6 +89,13 @@ def print_summary(
         print(f"Skipped {sum(skipped.values()):,} lines:")
         for reason, count in skipped.most_common():
             print(f"  {count:9,}  {reason}")
+    for category in categories:
+        others = category.skipped.get(other_word(category.word), 0)
+        if others > sum(category.used.values()):
+            console.warn(
+                f"{category.path}: {others:,} of its drawings have another word than the first, "
+                f"{category.word!r}, and were skipped; a file is one category: split it"
+            )
     simplified = sum(category.simplified for category in categories)
     if simplified:
         print(f"Simplified {simplified:,} drawings, which had times or more points than they need.")

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from types import ModuleType
+from typing import IO
 
 # Characters that TensorFlow takes for a pattern wherever it looks for a checkpoint.
 PATTERN_CHARACTERS = "*?[]\\"
@@ -56,11 +57,19 @@ def exists(path: str) -> bool:
         return gfile.exists(path)
 
 
-def read_bytes(path: str) -> bytes:
+@contextlib.contextmanager
+def open_bytes(path: str) -> Iterator[IO[bytes]]:
+    """Opens a file, local or remote, for reading."""
     if not is_remote(path):
         with open(path, "rb") as file:
-            return file.read()
-    with _tensorflow_files() as gfile, gfile.GFile(path, "rb") as file:
+            yield file
+    else:
+        with _tensorflow_files() as gfile, gfile.GFile(path, "rb") as file:
+            yield file
+
+
+def read_bytes(path: str) -> bytes:
+    with open_bytes(path) as file:
         return file.read()
 
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gzip
 import os
-import zlib
-from collections.abc import Iterator, Sequence
-from typing import IO
+import re
+from collections.abc import Sequence
 
 from common import console, files
 
 import tensorflow as tf
 
-from drawings import ndjson
+from drawings import forms, ndjson
+from drawings.ndjson_files import NotDrawingsError, open_ndjson
 
 ENDINGS = (".ndjson", ".ndjson.gz")
+
+# Files that lie beside them for another reason: hidden ones, what conversions and downloads write.
+_OTHER_FILES = re.compile(
+    r"\..*|(training|eval|test)\.tfrecord.*|conversion_(report\.json|samples\.png)|.*\.part"
+)
+
+# Of each file so much is looked at for its words before it is read, some 16 drawings.
+FIRST_BYTES = 8192
+
+SHOWN_NAMES = 5
+
+
+class _Refused(ValueError):
+    """A file that holds no drawing; the message says why."""
 
 
 @dataclasses.dataclass
@@ -35,18 +47,9 @@ class Category:
     sample: bytes = b""  # the first drawing's ink
 
 
-@contextlib.contextmanager
-def open_ndjson(path: str) -> Iterator[IO[bytes]]:
-    """Opens an ndjson file, compressed or not, local or remote, for reading bytes."""
-    with contextlib.ExitStack() as stack:
-        opener = tf.io.gfile.GFile if "://" in path else open  # ours reads lines much faster
-        file = stack.enter_context(opener(path, "rb"))
-        if path.endswith(".gz"):
-            file = stack.enter_context(gzip.GzipFile(fileobj=file))
-        try:
-            yield file
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
+def other_word(word: str) -> str:
+    """Why a line with another word than its file's is skipped."""
+    return f"a word other than the file's, {word!r}"
 
 
 def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Category]:
@@ -65,16 +68,22 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
     paths = _ndjson_files(ndjson_path)
     by_word: dict[str, Category] = {}
     for path in paths:
-        word = _first_word(path)
-        if word is None:
-            console.warn(f"{path}: holds no usable drawing; left out")
-        elif word in by_word:
-            raise ValueError(
-                f"{path} and {by_word[word].path} hold the same category {word!r}; a category "
-                "is one file: join or remove one of them"
+        try:
+            words = _first_words(path)
+        except (_Refused, NotDrawingsError) as refusal:
+            console.warn(f"{path}: left out, {refusal}")
+            continue
+        if len(words) > 1:
+            console.warn(
+                f"{path}: its first drawings are of several words, {_names(words)}. A file is one "
+                f"category, {words[0]!r}, and drawings of other words are skipped: split the file"
             )
-        else:
-            by_word[word] = Category(path, word)
+        if words[0] in by_word:
+            raise ValueError(
+                f"{path} and {by_word[words[0]].path} hold the same category {words[0]!r}; a "
+                "category is one file: join or remove one of them"
+            )
+        by_word[words[0]] = Category(path, words[0])
     if not by_word:
         raise ValueError(f"--ndjson_path={ndjson_path}: none of its files holds a usable drawing")
     missing = sorted(set(only) - set(by_word))
@@ -84,6 +93,7 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
         )
     if only:
         by_word = {word: by_word[word] for word in only}
+    _warn_of_words(sorted(by_word))
     categories = sorted(by_word.values(), key=lambda category: category.word)
     for index, category in enumerate(categories):
         category.class_index = index
@@ -98,26 +108,74 @@ def _ndjson_files(folder: str) -> list[str]:
     """
     if not tf.io.gfile.isdir(folder):
         raise ValueError(f"--ndjson_path={folder}: no such folder")
-    names = [name for name in files.list_folder(folder) if name.endswith(ENDINGS)]
+    names = files.list_folder(folder)
     paths = []
-    for path in (os.path.join(folder, name) for name in names):
+    for name in names:
+        path = os.path.join(folder, name)
+        if not name.lower().endswith(ENDINGS):
+            continue
         # A pipe would be waited for, for ever.
         if tf.io.gfile.isdir(path) or not ("://" in path or os.path.isfile(path)):
             console.warn(f"{path}: not a file; left out")
         else:
             paths.append(path)
+    others = [
+        name
+        for name in names
+        if not name.lower().endswith(ENDINGS)
+        and not _OTHER_FILES.fullmatch(name)
+        and not os.path.isdir(os.path.join(folder, name))
+    ]
+    if others and paths:
+        console.warn(f"{folder}: left out {_names(others)}, not named {' or '.join(ENDINGS)}")
+    held = f", only {_names(others)}" if others else ""
     if not paths:
         raise ValueError(
-            f"--ndjson_path={folder}: no .ndjson file in it; the README says where the "
+            f"--ndjson_path={folder}: no .ndjson file in it{held}; the README says where the "
             "drawings come from"
         )
     return paths
 
 
-def _first_word(path: str) -> str | None:
+def _first_words(path: str) -> list[str]:
+    """Returns the different words of a file's first usable drawings, in their order.
+
+    Raises:
+      _Refused: it holds none; the message is the reason.
+    """
+    refusal, number = "", 0
     with open_ndjson(path) as file:
-        for line in file:
+        while text := file.read(FIRST_BYTES) + file.readline():
             # As the workers parse, so that what they need is compiled once, before there are any.
-            if words := ndjson.parse_lines(line).words:
-                return words[0]
-    return None
+            parsed = ndjson.parse_lines(text)
+            if parsed.words:
+                return list(dict.fromkeys(parsed.words))
+            for line, reason in parsed.errors:
+                if not refusal and reason != ndjson.BLANK_LINE:
+                    explained = forms.explain(text.split(b"\n")[line], reason)
+                    refusal = f". Line {number + line + 1}: {explained}; {forms.EXPECTED}"
+            number += parsed.num_lines
+    raise _Refused(f"holds no usable drawing{refusal}" if number else "is empty")
+
+
+def _warn_of_words(words: Sequence[str]) -> None:
+    """Warns of class lists that hardly anybody means."""
+    if len(words) == 1:
+        console.warn(
+            f"{words[0]!r} is the only category: a model of one class is always right and of no use"
+        )
+    alike: dict[str, list[str]] = {}
+    for word in words:
+        alike.setdefault(" ".join(word.split()).casefold(), []).append(word)
+    for same in alike.values():
+        if len(same) > 1:
+            console.warn(
+                f"{_names(same)} become different classes; if they are one, give their drawings "
+                "one word and join the files"
+            )
+
+
+def _names(names: Sequence[str]) -> str:
+    """Quotes names, the first of them if there are many."""
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(repr, names[:SHOWN_NAMES])) + more

@@ -21,9 +21,10 @@ import numpy as np
 import tensorflow as tf
 
 from dataset import class_list, staging, workers
-from dataset.categories import Category, find_categories, open_ndjson
+from dataset.categories import Category, find_categories, other_word
 from dataset.shuffle import Job, Split, Spool, drawing_keys, write_shard
 from drawings import ndjson
+from drawings.ndjson_files import is_gzip, open_ndjson
 
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")
@@ -127,7 +128,7 @@ def _buckets_per_shard(
     for split in splits:
         by_count = split.drawings_per_class * RECORD_BYTES
         by_size = (
-            size * (10 if category.path.endswith(".gz") else RECORD_BYTES_PER_LINE_BYTE)
+            size * (10 if is_gzip(category.path) else RECORD_BYTES_PER_LINE_BYTE)
             for category, size in zip(categories, file_bytes)
         )
         largest = max(largest, sum(min(by_count, size) for size in by_size))
@@ -208,7 +209,7 @@ def convert_category(job: Job, category: Category) -> Category:
             skipped.update(reason for line, reason in parsed.errors if line < last)
             others = int(np.searchsorted(parsed.line_numbers, last)) - taken
             if others:
-                skipped[f"a word other than the file's, {category.word!r}"] += others
+                skipped[other_word(category.word)] += others
             done.read += last
     spool.flush()
     done.skipped = dict(skipped)

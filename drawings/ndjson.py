@@ -6,6 +6,7 @@ where it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # The reason for refusing a drawing that the game did not recognise.
 NOT_RECOGNIZED = "not recognised by the game"
+
+BLANK_LINE = "blank line"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,6 +197,7 @@ def _join(parts: Sequence[ParsedLines]) -> ParsedLines:
 
 def parse_document(line: bytes | str) -> dict:
     """Returns the JSON object that a line of ndjson holds, whose `drawing` is anything but missing.
+    A drawing that is a text of JSON is what that holds.
 
     Raises:
       ValueError: there is none; the message is the reason.
@@ -203,7 +207,7 @@ def parse_document(line: bytes | str) -> dict:
     if line.startswith(_BYTE_ORDER_MARK):
         line = line[len(_BYTE_ORDER_MARK) :]
     if not line.strip():
-        raise ValueError("blank line")
+        raise ValueError(BLANK_LINE)
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -212,6 +216,9 @@ def parse_document(line: bytes | str) -> dict:
         raise ValueError("not a JSON object")
     if "drawing" not in document:
         raise ValueError("no drawing")
+    if isinstance(document["drawing"], str):  # as the column of a CSV file has it
+        with contextlib.suppress(orjson.JSONDecodeError):
+            document["drawing"] = orjson.loads(document["drawing"])
     return document
 
 
@@ -220,8 +227,10 @@ def _word_and_strokes(
 ) -> tuple[str, Sequence[ink.Stroke]]:
     """Returns the word and the strokes that a line holds, unchecked but for the word."""
     document = parse_document(line)
-    word = document.get("word")
-    if not isinstance(word, str) or not word.strip():
+    word = document.get("word", "")
+    if not isinstance(word, str):
+        raise ValueError("the word is not a text")
+    if not word.strip():
         raise ValueError("no word")
     if "\n" in word or "\r" in word:
         raise ValueError("a line break in the word")

@@ -45,6 +45,15 @@ def test_program_says_what_it_did(source, tmp_path):
     assert "\r" not in done.stderr and "tensorflow" not in done.stderr.lower()
 
 
+def test_a_file_of_several_words_one_after_the_other_is_warned_about(source, tmp_path):
+    with (source / "ant.ndjson").open("ab") as file:
+        file.write((source / "zebra.ndjson").read_bytes() + (source / "mouse.ndjson").read_bytes())
+    flags = {"train_observations_per_class": 1000}
+    done = run_program(*program_args(source, tmp_path / "out", **flags))
+    assert done.returncode == 0
+    assert "ant.ndjson: 60 of its drawings have another word than the first, 'ant'" in done.stderr
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [

@@ -33,8 +33,11 @@ export function parseLine(line) {
   if (!("drawing" in document)) {
     throw new DrawingError("no drawing");
   }
-  const { word, drawing, timestamp, recognized, key_id: keyId } = document;
-  if (typeof word !== "string" || !word.trim()) {
+  const { word = "", drawing, timestamp, recognized, key_id: keyId } = document;
+  if (typeof word !== "string") {
+    throw new DrawingError("the word is not a text");
+  }
+  if (!word.trim()) {
     throw new DrawingError("no word");
   }
   if (/[\n\r]/.test(word)) {
