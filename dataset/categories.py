@@ -18,7 +18,7 @@ ENDINGS = (".ndjson", ".ndjson.gz")
 
 # Files that lie beside them for another reason: hidden ones, what conversions and downloads write.
 _OTHER_FILES = re.compile(
-    r"\..*|(training|eval|test)\.tfrecord.*|conversion_(report\.json|samples\.png)|.*\.part"
+    r"\..*|(training|eval|test)\.tfrecord.*|conversion_(report\.json|samples\.png)|.*\.part(\.etag)?"
 )
 
 # Of each file so much is looked at for its words before it is read, some 16 drawings.

@@ -11,6 +11,7 @@ import http.client
 import os
 import queue
 import random
+import re
 import shutil
 import threading
 import time
@@ -39,10 +40,19 @@ TIMEOUT_SECONDS = 60.0
 
 CHUNK_BYTES = 1 << 16
 
+# The longest line that is looked at.
+MAX_LINE_BYTES = 1 << 20
+
 # Answers that another attempt may change.
 RETRIED_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 PARTIAL_SUFFIX = ".part"
+
+# Beside an unfinished file, the ETag of what it is the beginning of.
+ETAG_SUFFIX = ".etag"
+
+# What may stand before a file's first brace.
+_BEFORE_FIRST = b"\xef\xbb\xbf \t\r\n"
 
 
 class DownloadError(Exception):
@@ -80,32 +90,41 @@ def download(
       DownloadError: it cannot be had.
       OSError: it cannot be written.
     """
-    if os.path.exists(path) and _has_lines(path, source.max_lines):
+    is_there = os.path.exists(path) and _begins_well(path)
+    if is_there and _has_lines(path, source.max_lines):
         return
     partial = path + PARTIAL_SUFFIX
-    if os.path.exists(path) and not os.path.exists(partial):
+    if is_there and not os.path.exists(partial):
         shutil.copyfile(path, partial)  # of a run that asked for fewer
+    if os.path.exists(partial) and not _begins_well(partial):
+        _discard(partial)
+    joints: set[int] = set()  # where one answer's part goes on after another's
     failures = 0
     while True:
         size = _size(partial)
         try:
-            _fetch(source, partial, on_bytes)
+            _fetch(source, partial, on_bytes, joints)
+            _check_joints(partial, joints)
             break
         except _Retry as problem:
             failures = 1 if _size(partial) > size else failures + 1
             if failures == MAX_ATTEMPTS:
                 raise DownloadError(f"{source.url}: {problem}; gave up for now") from None
             sleep(source.first_delay * 2 ** (failures - 1) * random.uniform(0.5, 1.5))
+    if not _size(partial):
+        _discard(partial)
+        raise DownloadError(f"{source.url}: the server sends an empty file")
     _keep_lines(partial, source.max_lines)
     os.replace(partial, path)
+    _discard(partial)
 
 
-def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> None:
-    """Appends to the partial file what is missing.
+def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None], joints: set[int]) -> None:
+    """Appends to the partial file what is missing, and to `joints` where it does.
 
     Raises:
       _Retry: the server or the line failed before the end.
-      DownloadError: the server says that there is no such file.
+      DownloadError: the server says that there is no such file, or sends something else.
     """
     if source.max_lines and _has_lines(partial, source.max_lines):
         return
@@ -113,13 +132,23 @@ def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> Non
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
+        if etag := _read_text(partial + ETAG_SUFFIX):
+            headers["If-Range"] = etag  # all of it, where it is not the same any more
     request = urllib.request.Request(source.url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=source.timeout) as response:
-            resumed = response.status == 206 and _range_start(response) == start
+            resumed = response.status == 206
+            if resumed and _range_start(response) != start:
+                _discard(partial)  # the next attempt asks for all
+                raise _Retry("the server sends a part of the file without saying which")
+            if resumed:
+                joints.add(start)
+            else:
+                joints.clear()
+                _note_etag(response, partial)
             lines_left = source.max_lines - (_count_lines(partial) if resumed else 0)
             with open(partial, "ab" if resumed else "wb") as file:
-                for data in _read(response):
+                for data in _read(response) if resumed else _checked(_read(response), source):
                     file.write(data)
                     on_bytes(len(data))
                     lines_left -= data.count(b"\n")
@@ -142,6 +171,66 @@ def _fetch(source: Source, partial: str, on_bytes: Callable[[int], None]) -> Non
         raise _Retry(f"the connection failed ({type(error).__name__})") from None
     if not _ends_well(partial):
         raise _Retry("the file ends in the middle of a line")
+
+
+def _checked(body: Iterator[bytes], source: Source) -> Iterator[bytes]:
+    """Yields a body that begins as ndjson.
+
+    Raises:
+      DownloadError: it does not: it is the page of a login or of an error, for example.
+    """
+    head = b""
+    for data in body:
+        if not head:
+            head = data.lstrip(_BEFORE_FIRST)
+            if head and not head.startswith(b"{"):
+                shown = head[:40].decode(errors="replace")
+                raise DownloadError(
+                    f"{source.url}: the server sends something else than drawings, which begins "
+                    f"{shown!r}; does it ask for a login?"
+                )
+        yield data
+
+
+def _note_etag(response: http.client.HTTPResponse, partial: str) -> None:
+    """Keeps what the file that is being fetched is known by, if it is to the byte."""
+    etag = response.headers.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        with open(partial + ETAG_SUFFIX, "w", encoding="utf-8") as file:
+            file.write(etag)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(partial + ETAG_SUFFIX)
+
+
+def _check_joints(partial: str, joints: set[int]) -> None:
+    """Makes sure that the lines are whole where parts of a file were joined.
+
+    Raises:
+      _Retry: one is not, and the partial file is gone.
+    """
+    for joint in joints:
+        with open(partial, "rb") as file:
+            file.seek(max(0, joint - MAX_LINE_BYTES))
+            before = file.read(min(joint, MAX_LINE_BYTES)).split(b"\n")[-1]
+            line = before + file.readline(MAX_LINE_BYTES)
+        if line.strip() and not _is_json(line):
+            _discard(partial)
+            raise _Retry("what the server sends does not go on where the earlier part ended")
+
+
+def _discard(partial: str) -> None:
+    """Removes an unfinished file and what is known of it."""
+    for path in (partial, partial + ETAG_SUFFIX):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+
+
+def _read_text(path: str) -> str:
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _range_start(response: http.client.HTTPResponse) -> int | None:
@@ -183,15 +272,26 @@ def _has_lines(path: str, count: int) -> bool:
     return bool(count) and _count_lines(path) >= count
 
 
+def _begins_well(path: str) -> bool:
+    """Returns whether a file begins as ndjson does, or with nothing else yet."""
+    with open(path, "rb") as file:
+        head = file.read(CHUNK_BYTES).lstrip(_BEFORE_FIRST)
+    return head.startswith(b"{") if head else _size(path) == 0
+
+
 def _ends_well(path: str) -> bool:
     """Returns whether a file ends with a line break, or else with a whole line."""
     if not _size(path):
         return True
     with open(path, "rb") as file:
-        file.seek(max(0, _size(path) - (1 << 20)))
+        file.seek(max(0, _size(path) - MAX_LINE_BYTES))
         last = file.read().split(b"\n")[-1]
+    return not last or _is_json(last)
+
+
+def _is_json(line: bytes) -> bool:
     try:
-        return not last or bool(orjson.loads(last))
+        return bool(orjson.loads(line))
     except orjson.JSONDecodeError:
         return False
 
@@ -222,7 +322,13 @@ def download_all(
 
     Returns:
       The reason for each category that could not be had.
+
+    Raises:
+      ValueError: the name of a category is not that of a file.
     """
+    for category in categories:
+        if re.search(r"[/\\\0]", category) or category in (".", ".."):
+            raise ValueError(f"--categories: {category!r} cannot be the name of a file")
     os.makedirs(output_path, exist_ok=True)
     progress = console.Progress("Downloading", len(categories))
     received, lock = 0, threading.Lock()

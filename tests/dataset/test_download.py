@@ -28,6 +28,8 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan = []
         self.requests = []  # (path, Range)
+        self.etag = None
+        self.content = CONTENT
         self.sent = 0
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -51,16 +53,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", f"{server.url}/elsewhere{self.path}")
             self.end_headers()
             return
-        body, status = CONTENT, 200
-        if "Range" in self.headers and deed != "ignores ranges":
+        content = server.content
+        body, status = content, 200
+        if isinstance(deed, bytes):
+            body = deed
+        elif "Range" in self.headers and (
+            deed != "ignores ranges" and self.headers.get("If-Range", server.etag) == server.etag
+        ):
             start = int(self.headers["Range"].split("=")[1].rstrip("-"))
             if start >= len(body):
                 self.send_error(416)
                 return
             body, status = body[start:], 206
         self.send_response(status)
-        if status == 206:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        if server.etag:
+            self.send_header("ETag", server.etag)
+        if status == 206 and deed != "tells no range":
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if deed == "gzip":
             body = gzip.compress(body)
             self.send_header("Content-Encoding", "gzip")
@@ -117,6 +126,7 @@ def fetch(server, folder, *, max_lines=0, timeout=10.0):
         ["cuts at once"] * 4,
         ["says too little"],
         ["cuts", 503, "redirect", "cuts"],
+        ["cuts", "tells no range"],
     ],
     ids=str,
 )
@@ -134,6 +144,66 @@ def test_an_interrupted_download_goes_on_where_it_was(server, tmp_path):
     (tmp_path / "cat.ndjson.part").write_bytes(CONTENT[:5000])
     assert fetch(server, tmp_path) == CONTENT
     assert server.requests == [("/cat.ndjson", "bytes=5000-")]
+
+
+LOGIN = b"<!DOCTYPE html>\n<html><form>Log in</form></html>\n"
+
+
+@pytest.mark.parametrize("body", [LOGIN, b"\n " + LOGIN, b"[1]", b"\x1f\x8b"], ids=repr)
+def test_what_is_no_drawing_is_not_taken(server, tmp_path, body):
+    server.plan = [body]
+    with pytest.raises(download.DownloadError, match="something else than drawings, which begins"):
+        fetch(server, tmp_path)
+    assert fetch(server, tmp_path) == CONTENT  # and nothing is appended to it
+
+
+@pytest.mark.parametrize("suffix", ["", ".part"])
+def test_what_an_earlier_version_saved_of_a_login_page_is_replaced(server, tmp_path, suffix):
+    (tmp_path / f"cat.ndjson{suffix}").write_bytes(LOGIN * 50)
+    assert fetch(server, tmp_path, max_lines=20) == b"".join(LINES[:20])
+    assert server.requests == [("/cat.ndjson", None)]
+
+
+def test_an_empty_answer_is_no_file(server, tmp_path):
+    server.plan = [b""]
+    with pytest.raises(download.DownloadError, match="an empty file"):
+        fetch(server, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+OTHER_LINES = [line.replace(b"cat", b"kitten") for line in LINES]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server, tmp_path):
+    server.etag = '"1"'
+    server.plan = ["cuts", 404]
+    with pytest.raises(download.DownloadError):
+        fetch(server, tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["cat.ndjson.part", "cat.ndjson.part.etag"]
+    server.etag, server.content = '"2"', b"".join(OTHER_LINES)
+    assert fetch(server, tmp_path) == server.content
+    assert server.requests[-1][1] is not None
+
+
+def test_parts_that_do_not_go_on_where_another_ended_are_not_joined(server, tmp_path):
+    (tmp_path / "cat.ndjson.part").write_bytes(CONTENT[:5000])
+    server.content = b"".join(OTHER_LINES)  # whose lines stand elsewhere, and no ETag tells
+    assert fetch(server, tmp_path) == server.content
+    assert server.requests == [("/cat.ndjson", "bytes=5000-"), ("/cat.ndjson", None)]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "a\\b"])
+def test_a_category_is_the_name_of_a_file(server, tmp_path, name):
+    folder = tmp_path / "in"
+    done = run_program(
+        "download_drawings.py",
+        f"--output_path={folder}",
+        f"--base_url={server.url}",
+        f"--categories=cat,{name}",
+    )
+    assert done.returncode == 1
+    assert f"--categories: {name!r} cannot be the name of a file" in done.stderr
+    assert not server.requests and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("plan", [[], ["cuts"], ["gzip"], [503]], ids=str)
