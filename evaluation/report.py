@@ -83,7 +83,7 @@ def confused_pairs(confusion: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def by_length(seen: Outcomes) -> list[dict[str, Any]]:
-    """Measures accuracy by length, in parts of about equal size, `from` and `to` rows of ink."""
+    """Measures accuracy by length, in parts of about equal size, `from` and `to` points."""
     edges = np.unique(np.quantile(seen.lengths, np.linspace(0, 1, LENGTH_BINS + 1)).astype(int))
     bins = np.clip(
         np.searchsorted(edges, seen.lengths, side="right") - 1, 0, max(len(edges) - 2, 0)
@@ -93,8 +93,8 @@ def by_length(seen: Outcomes) -> list[dict[str, Any]]:
         lengths, correct = seen.lengths[bins == number], seen.correct[bins == number]
         rows.append(
             {
-                "from": int(lengths.min()),
-                "to": int(lengths.max()),
+                "from": int(lengths.min()) + 1,  # the first point has no row
+                "to": int(lengths.max()) + 1,
                 "count": len(lengths),
                 "accuracy": float(correct.mean()),
             }

@@ -54,13 +54,13 @@ def test_accuracy_by_length_covers_every_drawing():
     lengths = np.random.default_rng(0).integers(1, 200, 1000)
     rows = report.by_length(outcomes([0] * 1000, lengths > 100, lengths=lengths))
     assert len(rows) == 10 and sum(row["count"] for row in rows) == 1000
-    assert rows[0]["from"] == 1 and rows[-1]["to"] == lengths.max()
+    assert rows[0]["from"] == 2 and rows[-1]["to"] == lengths.max() + 1  # points, not rows of ink
     for before, row in zip(rows, rows[1:]):
         assert before["to"] < row["from"]
     right = sum(row["accuracy"] * row["count"] for row in rows)
     assert right == pytest.approx((lengths <= 100).sum())
     (only,) = report.by_length(outcomes([0, 1], [0, 0]))
-    assert only == {"from": 4, "to": 4, "count": 2, "accuracy": 0.5}
+    assert only == {"from": 5, "to": 5, "count": 2, "accuracy": 0.5}
 
 
 class Page(html.parser.HTMLParser):
