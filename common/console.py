@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import logging
 import os
 import re
@@ -99,6 +100,7 @@ def run(
         logger = logging.getLogger("tensorflow")
         logger.setLevel(converter.absl_to_standard(_tensorflow_verbosity()))
         logger.propagate = False
+        _print_whatever_the_terminal_lacks()
         gc.freeze()  # what is imported stays, and need not be looked through again
         gc.enable()
         try:
@@ -166,6 +168,14 @@ def lasting_outputs() -> Iterator[None]:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()  # at the interpreter's exit it would raise
         sys.stdout, sys.stderr = streams
+
+
+def _print_whatever_the_terminal_lacks() -> None:
+    """Has letters that the terminal's encoding does not know printed as `\\u043a`, rather than end
+    the program by an error, after all its work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def clean_up_at_sigterm() -> None:

@@ -60,6 +60,17 @@ def test_it_is_looked_for_while_a_program_works(monkeypatch):
     assert seen == [True]
 
 
+def test_letters_that_a_terminal_lacks_are_printed_as_their_codes(monkeypatch):
+    monkeypatch.setattr(console.app, "run", lambda main, **options: main(["program"]))
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="ascii"))
+    try:
+        console.run(lambda: print("кот, cat", flush=True))
+    finally:
+        gc.unfreeze()
+    assert buffer.getvalue() == b"\\u043a\\u043e\\u0442, cat\n"
+
+
 @pytest.mark.parametrize(
     ("cores", "own", "expected"), [(8, None, "4"), (1, None, "1"), (8, "3", "3")]
 )
