@@ -12,7 +12,8 @@ and returns, for k the smaller of 5 and the number of classes:
     probabilities     float32 [B, k]
     embedding         float32 [B, 2N]: the summed outputs of the last LSTM layer
 
-The class list is in the file's metadata, as a list in JSON. The operations are those of ONNX
+The class list is in the file's metadata, as a list in JSON, and beside it in the export's
+`assets.extra/classes.txt`, for runtimes that give no metadata. The operations are those of ONNX
 (https://onnx.ai/onnx/operators); shapes are named as in model.py.
 """
 

@@ -101,6 +101,11 @@ def test_it_guesses_what_the_saved_model_does(trained, model):
         np.testing.assert_allclose([g.probability for g in guesses], likely, atol=1e-5)
 
 
+def test_the_words_stand_in_a_file_too_for_runtimes_that_give_no_metadata(trained, model):
+    text = (trained.export / "assets.extra/classes.txt").read_text("utf-8")
+    assert text.splitlines() == model.words == trained.classes
+
+
 def test_a_damaged_onnx_file_is_named_as_such(trained, tmp_path):
     shutil.copytree(trained.export, tmp_path / "1")
     (tmp_path / "1" / classifier.ONNX_FILE).write_bytes(b"nonsense")
