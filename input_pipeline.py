@@ -21,13 +21,17 @@ How records become batches, and why each step stands where it does:
 
 from __future__ import annotations
 
+import glob
 import itertools
+import os
 from collections.abc import Callable, Sequence
+
+from common import files as local_files
 
 import numpy as np
 import tensorflow as tf
 
-from dataset import records, variation
+from dataset import class_list, records, variation
 from dataset.variation import Features
 
 # Batches a pool: on real drawings 128 leave 2% of the arithmetic of batches of 8 to padding, 5% of
@@ -77,30 +81,62 @@ InputFn = Callable[[], tf.data.Dataset]
 
 
 def match_files(patterns: str, *, flag: str = "the pattern") -> list[str]:
-    """Finds the files that a comma-separated list of glob patterns matches, sorted.
+    """Finds the files that a comma-separated list of glob patterns matches, sorted, each once.
+
+    Class lists and folders that a pattern matches are left out.
 
     Args:
       patterns: what the user gave.
       flag: where it came from, for the message.
 
     Raises:
-      ValueError: there is none.
+      ValueError: one of them matches no file, or is a folder.
     """
     try:
-        files = sorted({f for p in patterns.split(",") if p for f in _match(p.strip())})
+        # A comma may be part of a name.
+        whole = _match(patterns.strip()) if "," in patterns else []
+        parts = [patterns] if whole else [p for p in map(str.strip, patterns.split(",")) if p]
+        matches = {part: whole or _match(part) for part in parts}
     except tf.errors.OpError as error:
         raise ValueError(f"{flag}={patterns}: {error.message}") from None
-    if not files:
+    for part in [part for part in parts if not matches[part]] or ([] if parts else [patterns]):
+        if tf.io.gfile.isdir(part):
+            split = "eval" if "eval" in flag else "training"
+            remedy = f"give {os.path.join(part, split)}.tfrecord-*"
+            raise ValueError(f"{flag}={part} is a folder; {remedy}")
         raise ValueError(
-            f"{flag}={patterns} matches no file; is the folder right? create_dataset.py writes "
+            f"{flag}={part} matches no file; is the folder right? create_dataset.py writes "
             "training.tfrecord-00000-of-00010 and so on"
         )
-    return files
+    by_place = {_place(path): path for part in parts for path in sorted(matches[part])[::-1]}
+    return sorted(by_place.values())
+
+
+def count_common(files: Sequence[str], others: Sequence[str]) -> int:
+    """Counts the files that are in both lists, by whatever path."""
+    return len(set(map(_place, files)) & set(map(_place, others)))
+
+
+def _place(path: str) -> str:
+    """Returns the one path of a file that all of its paths lead to."""
+    return path if local_files.is_remote(path) else os.path.realpath(path)
 
 
 def _match(pattern: str) -> list[str]:
-    # A file of that very name first: its folder's name may hold what a pattern is made of.
-    return [pattern] if tf.io.gfile.exists(pattern) else tf.io.gfile.glob(pattern)
+    # A file of that very name first: its name may hold what a pattern is made of.
+    if tf.io.gfile.exists(pattern):
+        return [] if tf.io.gfile.isdir(pattern) else [pattern]
+    found = tf.io.gfile.glob(pattern)
+    if not found and not local_files.is_remote(pattern):  # nor need a folder's name be a pattern
+        folder = pattern
+        while folder and not os.path.isdir(folder):
+            folder = folder.rpartition("/")[0]
+        found = glob.glob(glob.escape(folder) + pattern[len(folder) :])
+    return [
+        path
+        for path in found
+        if not path.endswith(class_list.ENDING) and not tf.io.gfile.isdir(path)
+    ]
 
 
 def training_input_fn(

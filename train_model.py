@@ -224,6 +224,12 @@ def run_from_flags() -> Run:
     files.check_output_folder(model_dir, flag="--model_dir")
     training_files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
     eval_files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
+    common = input_pipeline.count_common(training_files, eval_files)
+    if common:
+        console.warn(
+            f"{common} of {len(eval_files)} files of --eval_data are in --training_data too: "
+            "evaluations will not tell how well unseen drawings are recognised"
+        )
     classes = class_list.read_classes(_CLASSES_FILE.value)
     class_list.check_beside_records(
         classes, [*training_files, *eval_files], what=f"--classes_file={_CLASSES_FILE.value} is"

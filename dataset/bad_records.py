@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from dataset import records
 
+# How a file begins that gzip has compressed.
+GZIP = b"\x1f\x8b\x08"
+
 
 def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) -> None:
     """Looks at the first record of each file, so that a mistake shows before anything is built.
@@ -67,6 +70,9 @@ def find_bad_record(
                 if problem:
                     return f"{path}, record {number}: {problem}"
         except tf.errors.OpError as error:
+            with tf.io.gfile.GFile(path, "rb") as file:
+                if file.read(len(GZIP)) == GZIP:
+                    return f"{path}: is compressed with gzip; decompress it with gunzip"
             return (
                 f"{path}: cannot be read after record {number}: {error.message}. The file is "
                 "damaged or not a TFRecord file; convert or copy it again"

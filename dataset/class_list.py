@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+# How the name of a list ends that lies beside records.
+ENDING = ".tfrecord.classes"
+
 # Differences that a message names; more are counted only.
 SHOWN_NAMES = 5
 
@@ -78,8 +81,7 @@ def check_beside_records(classes: Sequence[str], files: Sequence[str], *, what: 
     """
     names = [os.path.split(path) for path in files]
     paths = {
-        os.path.join(folder, f"{name.split('.tfrecord-')[0]}.tfrecord.classes")
-        for folder, name in names
+        os.path.join(folder, f"{name.split('.tfrecord-')[0]}{ENDING}") for folder, name in names
     }
     for path in sorted(filter(tf.io.gfile.exists, paths)):
         problem = difference(classes, read_classes(path))

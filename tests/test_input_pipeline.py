@@ -1,4 +1,6 @@
 import math
+import os
+import re
 
 import numpy as np
 import pytest
@@ -131,6 +133,49 @@ def test_patterns_are_sorted_and_joined_by_commas(tmp_path):
     assert input_pipeline.match_files(f"{tmp_path}/b*,{tmp_path}/a*,{tmp_path}/*-1") == [
         str(tmp_path / name) for name in ("a-1", "a-2", "b-1")
     ]
+
+
+def test_a_file_is_counted_once_by_whatever_path(tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    for name in ("eval-1", "eval-2"):
+        (tmp_path / "d" / name).touch()
+    (tmp_path / "link").symlink_to("d/eval-1")
+    (tmp_path / "linked").symlink_to("d")
+    expected = [f"{tmp_path}/d/eval-1", f"{tmp_path}/d/eval-2"]
+    for more in (f"{tmp_path}/d/../d/eval*", f"{tmp_path}/linked/eval*", f"{tmp_path}/link"):
+        found = input_pipeline.match_files(f"{tmp_path}/d/eval*,{more}")
+        assert sorted(map(os.path.realpath, found)) == expected
+    monkeypatch.chdir(tmp_path)
+    assert input_pipeline.count_common(["d/eval-1", "x"], [f"{tmp_path}/linked/eval-1", "y"]) == 1
+
+
+@pytest.mark.parametrize("part", ["typo*", "typo", "d/typo-?"])
+def test_a_part_that_matches_nothing_is_refused_by_its_name(tmp_path, monkeypatch, part):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good-1").touch()
+    with pytest.raises(ValueError, match=f"^--eval_data={re.escape(part)} matches no file"):
+        input_pipeline.match_files(f"good-*, {part}", flag="--eval_data")
+
+
+def test_patterns_leave_out_class_lists_and_folders(tmp_path):
+    names = ("training.tfrecord-0", "training.tfrecord.classes")
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "training.tfrecord-old").mkdir()
+    found = input_pipeline.match_files(f"{tmp_path}/training.tfrecord*")
+    assert found == [f"{tmp_path}/training.tfrecord-0"]
+    with pytest.raises(ValueError, match=f"=.* is a folder; give {tmp_path}/eval.tfrecord-"):
+        input_pipeline.match_files(str(tmp_path), flag="--eval_data")
+
+
+@pytest.mark.parametrize("name", ["old [1]", "a,b", "x*", "what?", "[1], 2"])
+def test_a_folders_name_may_hold_what_patterns_are_made_of(tmp_path, name):
+    folder = tmp_path / name / "rec"
+    folder.mkdir(parents=True)
+    (folder / "training.tfrecord-0").touch()
+    for pattern in ("training.tfrecord-*", "training.tfrecord-0"):
+        found = input_pipeline.match_files(f"{folder}/{pattern}")
+        assert found == [f"{folder}/training.tfrecord-0"]
 
 
 def test_the_tutorials_records_read_as_the_ink_of_their_drawings(quickdraw_data):

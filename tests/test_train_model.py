@@ -178,6 +178,13 @@ def test_what_cannot_be_is_refused_before_anything_is_built(
     assert not (tmp_path / "runs").exists()
 
 
+def test_files_that_are_trained_and_evaluated_on_are_warned_of(run_of, data, capsys):
+    run_of()
+    assert capsys.readouterr().err == ""
+    run_of(training_data=f"{data}/*.tfrecord-*", eval_data=f"{data}/../data/eval.tfrecord-*")
+    assert "2 of 2 files of --eval_data are in --training_data too" in capsys.readouterr().err
+
+
 def in_cluster(monkeypatch, kind: str) -> None:
     for name, value in tf_config(kind, 0, {"chief": ["a:1"], "worker": ["b:1"]}).items():
         monkeypatch.setenv(name, value)

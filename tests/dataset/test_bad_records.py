@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import pytest
@@ -69,3 +70,10 @@ def test_files_without_records_are_refused(tmp_path):
     files = [write_records(tmp_path / name, []) for name in "ab"]
     with pytest.raises(ValueError, match="--eval_data: .* hold no record"):
         bad_records.check_first_records(files, num_classes=3, flag="--eval_data")
+
+
+def test_a_file_that_gzip_compressed_is_named_as_such(tmp_path):
+    path = tmp_path / "eval.tfrecord-0"
+    path.write_bytes(gzip.compress(b"".join(random_records(3))))
+    found = bad_records.find_bad_record([str(path)], num_classes=3)
+    assert found == f"{path}: is compressed with gzip; decompress it with gunzip"
