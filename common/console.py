@@ -243,11 +243,63 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         print(VERSION)
         sys.exit()
     try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
+        arguments = flags.FLAGS(_with_flag_files(argv))
+    except (flags.Error, OSError) as error:
         # As absl says that a required flag is missing.
         message = re.sub(r"flag (\S+)=None: .*", r"\1 is required", str(error))
         sys.exit(fail(f"{message}\n{os.path.basename(argv[0])} --help lists the flags"))
+    expand_homes(flags.FLAGS)
+    return arguments
+
+
+def expand_homes(values: flags.FlagValues) -> None:
+    """Puts the home folder for a `~` that begins a text flag's value, or an item of it.
+
+    The shell does so only where a word begins: it leaves `--model_dir=~/runs` as it is. No flag of
+    these programs but a path begins with `~`.
+    """
+    for name in values:
+        value = values[name].value
+        if isinstance(value, str) and "~" in value:
+            values[name].value = ",".join(map(os.path.expanduser, value.split(",")))
+
+
+def _with_flag_files(arguments: Sequence[str], *, files: tuple[str, ...] = ()) -> list[str]:
+    """Puts the lines of flag files in the place of `--flagfile`, as absl does.
+
+    A file that another one names is looked for from here, then from that one's folder, then from
+    the folder above it: recipes name each other as from the project's folder.
+
+    Args:
+      arguments: of the program, or the lines of a flag file.
+      files: the flag files that are being read, each named in the one before.
+
+    Raises:
+      OSError: a file cannot be read, or is named in itself.
+    """
+    expanded: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return [*expanded, argument, *rest]
+        name, _, value = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or name != "flagfile":
+            expanded.append(argument)
+            continue
+        path = os.path.expanduser(value.strip("\"'") if "=" in argument else next(rest, ""))
+        if files and not os.path.exists(path):
+            folder = os.path.dirname(os.path.abspath(files[-1]))
+            beside = (os.path.join(above, path) for above in (folder, os.path.dirname(folder)))
+            path = next(filter(os.path.exists, beside), path)
+        if path in files:
+            raise OSError(f"--flagfile={path}: the file names itself")
+        if not os.path.isfile(path):
+            raise OSError(f"--flagfile={path}: no such file")
+        with open(path, encoding="utf-8") as file:
+            lines = [line.strip() for line in file]
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+        expanded += _with_flag_files(lines, files=(*files, path))
+    return expanded
 
 
 def fail(message: str) -> int:

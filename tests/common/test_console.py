@@ -212,3 +212,37 @@ def test_a_program_whose_reader_is_gone_works_to_its_end(tmp_path):
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (7, b"") and (tmp_path / "done").exists()
+
+
+def test_a_home_folder_is_put_for_its_sign_in_every_text_flag(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    values = flags.FlagValues()
+    for name, text in (("model_dir", "~/m"), ("data", "a~b,~/c*,~/d"), ("none", "x")):
+        flags.DEFINE_string(name, None, "x", flag_values=values)
+        flags.DEFINE_integer(f"{name}_number", 3, "x", flag_values=values)
+        values[name].value = text
+    values.mark_as_parsed()
+    console.expand_homes(values)
+    assert (values.model_dir, values.data) == ("/home/ann/m", "a~b,/home/ann/c*,/home/ann/d")
+    assert (values.none, values.none_number) == ("x", 3)
+
+
+def test_flag_files_name_each_other_from_wherever_they_are_read(tmp_path, monkeypatch):
+    recipes = tmp_path / "project/recipes"
+    recipes.mkdir(parents=True)
+    (recipes / "long.flags").write_text("# a comment\n--steps=12\n\n  --rate=0.5\n")
+    (recipes / "uneven.flags").write_text("--flagfile=recipes/long.flags\n--steps=24\n")
+    (recipes / "beside.flags").write_text("--flagfile=long.flags\n")
+    expected = ["program", "--a", "--steps=12", "--rate=0.5", "--steps=24", "b", "--flagfile=x"]
+    for here in (tmp_path, tmp_path / "project", recipes):
+        monkeypatch.chdir(here)
+        arguments = ["program", "--a", f"--flagfile={recipes}/uneven.flags", "b", "--"]
+        expanded = console._with_flag_files([*arguments, "--flagfile=x"])
+        assert expanded == [*expected[:-1], "--", expected[-1]]
+        arguments = ["program", "--flagfile", f"{recipes}/beside.flags"]
+        assert console._with_flag_files(arguments) == ["program", "--steps=12", "--rate=0.5"]
+    (recipes / "round.flags").write_text("--flagfile=round.flags\n")
+    with pytest.raises(OSError, match="round.flags: the file names itself"):
+        console._with_flag_files([f"--flagfile={recipes}/round.flags"])
+    with pytest.raises(OSError, match="--flagfile=missing.flags: no such file"):
+        console._with_flag_files(["--flagfile=missing.flags"])
