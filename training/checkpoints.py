@@ -68,6 +68,11 @@ def step_in_name(checkpoint: str) -> int:
     return int(match[1])
 
 
+def name_of(path: str) -> str:
+    """Returns the checkpoint that a path means: one of its files, or itself."""
+    return re.sub(rf"{_PART}$", "", path)
+
+
 def global_step(checkpoint: str) -> int:
     return int(tf.train.load_variable(checkpoint, "global_step"))
 

@@ -120,8 +120,9 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     """
     path = files.model_folder(path)
     files.check_no_pattern(path, flag="--model_dir")
+    checkpoint = checkpoints.name_of(checkpoint)
     found = export_checkpoint(path)
-    folder = os.path.join(path, EXPORT_ASSETS) if found else path
+    folder = export_assets(found) if found else path
     found = found or best.best_checkpoint(path) or tf.train.latest_checkpoint(path)
     params = read_hparams(folder)
     classes = class_list.read_classes(os.path.join(folder, CLASSES_FILE))
@@ -179,9 +180,19 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, st
 
 
 def export_checkpoint(path: str) -> str | None:
-    """Returns the checkpoint in an export; None if the path is none."""
-    checkpoint = os.path.join(path, EXPORT_CHECKPOINT)
-    return checkpoint if tf.io.gfile.exists(f"{checkpoint}.index") else None
+    """Returns the checkpoint in an export, or in the newest of a folder of exports; None if the
+    path is neither."""
+    versions = sorted(int(name) for name in files.list_folder(path) if name.isdigit())[::-1]
+    for folder in (path, *(os.path.join(path, str(version)) for version in versions)):
+        checkpoint = os.path.join(folder, EXPORT_CHECKPOINT)
+        if tf.io.gfile.exists(f"{checkpoint}.index"):
+            return checkpoint
+    return None
+
+
+def export_assets(checkpoint: str) -> str:
+    """Returns the folder that describes the model of an export's checkpoint."""
+    return os.path.join(checkpoint[: -len(EXPORT_CHECKPOINT)], EXPORT_ASSETS)
 
 
 def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import model
 from dataset import class_list
-from training import checkpoints, model_dirs
+from training import best, checkpoints, model_dirs
 
 # The last layer, whose columns belong to classes.
 LAST_LAYER = ("dense/kernel", "dense/bias")
@@ -36,10 +36,16 @@ def find_source(path: str) -> Source:
     flag = f"--warm_start_from={path}"
     path = files.model_folder(path)
     files.check_no_pattern(path, flag="--warm_start_from")
-    folder, checkpoint = os.path.dirname(path), path
+    checkpoint = checkpoints.name_of(path)
+    folder = os.path.dirname(path)
     if tf.io.gfile.isdir(path):
         folder = path
-        checkpoint = model_dirs.export_checkpoint(path) or tf.train.latest_checkpoint(path)
+        exported = model_dirs.export_checkpoint(path)
+        if exported:
+            folder = model_dirs.export_assets(exported)
+        checkpoint = (
+            exported or tf.train.latest_checkpoint(path) or best.best_checkpoint(path) or ""
+        )
         if not checkpoint:  # nothing says which is the last
             indices = [name for name in files.list_folder(path) if name.endswith(".index")]
             there = [os.path.join(path, name[: -len(".index")]) for name in indices]

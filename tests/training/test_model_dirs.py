@@ -53,6 +53,17 @@ def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, t
         model_dirs.find_model(str(trained.model_dir), checkpoint=checkpoint)
 
 
+def test_a_model_is_what_the_path_plainly_means(trained):
+    exported = f"{trained.export}/variables/variables"
+    for path in (trained.export, trained.export.parent):
+        found = model_dirs.find_model(str(path))
+        assert (found.checkpoint, found.classes) == (exported, trained.classes)
+    checkpoint = f"{trained.model_dir}/model.ckpt-30"
+    for ending in (".index", ".meta", ".data-00000-of-00001"):
+        found = model_dirs.find_model(str(trained.model_dir), checkpoint=checkpoint + ending)
+        assert found.checkpoint == checkpoint
+
+
 @pytest.mark.parametrize(
     "model_dir, message",
     [("nowhere", "no hparams.json there"), ("empty", "empty: no checkpoint there yet")],

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -43,6 +44,14 @@ def test_warm_start_from_an_export_and_from_a_folder_that_names_no_last(trained,
     export = warm_start.find_source(str(trained.export))
     assert export.classes == trained.classes
     assert export.checkpoint == f"{trained.export}/variables/variables"
+    assert warm_start.find_source(str(trained.export.parent)) == export
+    index = f"{trained.model_dir}/model.ckpt-60.index"
+    source = warm_start.find_source(index)
+    assert source == (f"{trained.model_dir}/model.ckpt-60", trained.classes)
+    shutil.copytree(trained.model_dir / "best", tmp_path / "only/best")
+    assert warm_start.find_source(str(tmp_path / "only")).checkpoint.startswith(
+        f"{tmp_path}/only/best/model.ckpt-"
+    )
     # As the tutorial's checkpoint is handed on: files without a list of them, or a class list.
     for path in trained.model_dir.glob("model.ckpt-60.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
