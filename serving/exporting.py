@@ -57,9 +57,9 @@ def export(
     for name in files.list_folder(versions):
         if re.fullmatch(rf"{UNFINISHED}\d+", name):  # by an export that was killed
             tf.io.gfile.rmtree(os.path.join(versions, name))
-    version = int(time.time())
-    while tf.io.gfile.exists(os.path.join(versions, str(version))):
-        version += 1
+    # Above all others, since the largest is the one that is loaded: a clock may have run ahead.
+    others = [int(name) for name in files.list_folder(versions) if name.isdigit()]
+    version = max([int(time.time()), *(other + 1 for other in others)])
     folder = os.path.join(versions, str(version))
     unfinished = os.path.join(versions, f"{UNFINISHED}{version}")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:

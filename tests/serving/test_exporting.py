@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 
 from common import estimators
 
@@ -174,3 +175,14 @@ def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
     )
     (left,) = (tmp_path / "export/drawing_classifier").iterdir()
     assert left.name.isdigit() and (left / "saved_model.pb").exists()
+
+
+def test_the_last_export_is_the_one_that_is_loaded_whatever_the_clock_said(trained, tmp_path):
+    ahead = tmp_path / "export/drawing_classifier/99999999999"
+    shutil.copytree(trained.export, ahead)
+    found = model_dirs.find_model(str(trained.export))
+    last = exporting.export(
+        str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
+    )
+    assert last != str(ahead) and classifier.find_export(str(tmp_path)) == last
+    assert model_dirs.export_checkpoint(str(ahead.parent)) == f"{last}/variables/variables"
