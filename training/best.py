@@ -18,7 +18,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common import files
+from common import console, files
 
 import tensorflow as tf
 
@@ -219,3 +219,20 @@ def best_checkpoint(model_dir: str) -> str | None:
         return next(iter(copies.values()), None)
     there = [one for one in comparable(recorded) if one["global_step"] in copies]
     return copies[max(there, key=quality)["global_step"]] if there else None
+
+
+def bring_back(model_dir: str) -> None:
+    """Where all checkpoints are gone but the best, makes that the one that training continues from.
+
+    Raises:
+      ValueError: it is damaged.
+    """
+    copy = best_checkpoint(model_dir)
+    if checkpoints.by_step(model_dir) or copy is None:
+        return
+    if why := checkpoints.problem(copy):
+        raise ValueError(
+            f"{model_dir}: its checkpoints are gone, and {copy} {why}; give another --model_dir"
+        )
+    console.warn(f"{model_dir}: all checkpoints are gone but {copy}; going on from that")
+    checkpoints.write_state(model_dir, [checkpoints.copy(copy, model_dir)])

@@ -112,6 +112,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
         bad_records.check_first_records(files, num_classes=len(run.classes), flag=flag)
     say_if_data_changed(run)
     if run.task.is_chief:
+        best.bring_back(run.model_dir)
         checkpoints.repair(run.model_dir)
     first_step = last_step(run.model_dir)
     progress = hooks.ProgressHook(

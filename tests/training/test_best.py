@@ -206,3 +206,24 @@ def test_a_temperature_of_too_few_drawings_or_of_one_kind_is_not_used(
 ):
     checkpoint = evaluate(tmp_path, 1, temperature=8.0, drawings=drawings, accuracy=accuracy)
     assert best.temperature(checkpoint) == (1.0 if why else 8.0, why)
+
+
+def test_the_best_is_gone_on_with_where_all_other_checkpoints_are_gone(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: None)
+    best.bring_back(str(tmp_path))  # nothing there
+    add(tmp_path, 1, 0.9)
+    add(tmp_path, 2, 0.5)
+    best.bring_back(str(tmp_path))  # the others are
+    assert list(checkpoints.by_step(str(tmp_path))) == [1, 2] and not capsys.readouterr().err
+    for path in tmp_path.glob("model.ckpt-*"):
+        path.unlink()
+    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: "cannot be read")
+    with pytest.raises(ValueError, match="checkpoints are gone, and .*best/model.ckpt-1 cannot be"):
+        best.bring_back(str(tmp_path))
+    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: None)
+    best.bring_back(str(tmp_path))
+    assert "all checkpoints are gone but" in capsys.readouterr().err
+    assert (tmp_path / "model.ckpt-1.index").read_text() == "1 index"
+    assert 'model_checkpoint_path: "model.ckpt-1"' in (tmp_path / "checkpoint").read_text()

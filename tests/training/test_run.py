@@ -173,6 +173,18 @@ def test_records_that_are_replaced_meanwhile_end_the_run(data, tmp_path, monkeyp
     assert best.read_evaluations(str(tmp_path / "m")) == []
 
 
+@pytest.mark.parametrize("state_too", [True, False])
+def test_a_run_goes_on_from_the_best_where_nothing_else_is_left(data, tmp_path, capsys, state_too):
+    train(data, tmp_path / "m", steps=2)
+    for path in (tmp_path / "m").glob("model.ckpt-*"):
+        path.unlink()
+    if state_too:
+        (tmp_path / "m/checkpoint").unlink()
+    assert train(data, tmp_path / "m", steps=3)["global_step"] == 3
+    captured = capsys.readouterr()
+    assert "all checkpoints are gone but" in captured.err and "step 3/3" in captured.out
+
+
 def test_a_run_that_goes_on_with_other_evaluation_data_says_so(data, tmp_path, capsys):
     train(data, tmp_path / "m", steps=2)
     (name,) = {one["data"] for one in best.read_evaluations(str(tmp_path / "m"))}
