@@ -17,12 +17,22 @@ PRETRAINED = "pretrained"
 
 
 def write_whole(path: str, text: str) -> None:
-    """Writes a file that is there whole or not at all."""
+    """Writes a file that is there whole or not at all.
+
+    Raises:
+      OSError: it cannot be written; nothing is left of it.
+    """
     temporary = temporary_name(path)
     with _tensorflow_files() as gfile:
-        with gfile.GFile(temporary, "w") as file:
-            file.write(text)
-        gfile.rename(temporary, path, overwrite=True)
+        try:
+            with gfile.GFile(temporary, "w") as file:
+                file.write(text)
+            gfile.rename(temporary, path, overwrite=True)
+        except Exception as error:
+            if gfile.exists(temporary):
+                gfile.remove(temporary)
+            message = getattr(error, "message", str(error))
+            raise OSError(message.replace(temporary, path)) from None
 
 
 def temporary_name(path: str) -> str:
@@ -103,10 +113,29 @@ def check_output_folder(path: str, *, flag: str) -> None:
     above = os.path.abspath(path)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
+    if os.path.islink(above) and not os.path.exists(above):
+        target = os.readlink(above)
+        raise ValueError(f"{flag}={path}: {above} is a link to {target}, which is not there")
     if not os.path.isdir(above):
         raise ValueError(f"{flag}={path}: {above} is a file, not a folder; give another path")
     if not os.access(above, os.W_OK):
         raise ValueError(f"{flag}={path}: {above} cannot be written to; give another path")
+
+
+def check_output_file(path: str, *, flag: str) -> None:
+    """Makes sure that a file can be written at that path.
+
+    Raises:
+      ValueError: a folder stands there, or there is none for it; `flag` named the path.
+    """
+    if is_remote(path):
+        return
+    if os.path.isdir(path):
+        raise ValueError(f"{flag}={path} is a folder; give the name of a file")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise ValueError(
+            f"{flag}={path}: there is no folder {os.path.dirname(path)}; make it first"
+        )
 
 
 def check_no_pattern(path: str, *, flag: str) -> None:

@@ -10,9 +10,10 @@ train_model.py writes the same page when it ends. See serving/drawing_page.py fo
 from __future__ import annotations
 
 import os
+import shlex
 
 import project  # noqa: F401  (finds the project's modules)
-from common import console
+from common import console, files
 from common.quiet_tensorflow import tf
 
 from absl import flags
@@ -31,9 +32,11 @@ _OUTPUT = flags.DEFINE_string(
 def main() -> None:
     tf.compat.v1.disable_eager_execution()
     path = _OUTPUT.value or os.path.join(_MODEL.value, drawing_page.FILE)
+    if _OUTPUT.value:
+        files.check_output_file(path, flag="--output")
     with model_dirs.copied_model(_MODEL.value) as (found, copy):
         drawing_page.write(path, checkpoint=copy, params=found.params, classes=found.classes)
-    print(f"Draw: open {path}")
+    print(f"Draw: open {shlex.quote(path)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 import os
+import resource
+import signal
 
 from common import files
 
@@ -50,3 +52,36 @@ def test_what_a_remote_file_system_says_is_an_error_of_files():
         files.read_bytes("ram://nowhere/at/all")
     with pytest.raises(OSError, match="File system scheme 'nosuchsystem' not implemented"):
         files.exists("nosuchsystem://nowhere")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_and_is_named(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder") as refused:
+        files.write_whole(str(tmp_path / "folder"), "x")
+    assert ".tmp" not in str(refused.value)
+    # A limit on a file's size fails a write as a full disk does.
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(OSError, match=f"{tmp_path}/page; File too large"):
+            files.write_whole(str(tmp_path / "page"), "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert files.list_folder(str(tmp_path)) == ["folder"]
+
+
+def test_where_no_file_can_be_is_refused_by_its_flag(tmp_path):
+    with pytest.raises(ValueError, match=f"--output={tmp_path} is a folder; give the name of a f"):
+        files.check_output_file(str(tmp_path), flag="--output")
+    with pytest.raises(ValueError, match=f"there is no folder {tmp_path}/missing; make it first"):
+        files.check_output_file(f"{tmp_path}/missing/x.html", flag="--output")
+    files.check_output_file(f"{tmp_path}/x.html", flag="--output")
+
+
+def test_a_link_to_nothing_is_named_as_such(tmp_path):
+    (tmp_path / "runs").symlink_to("gone")
+    for path in ("runs", "runs/1"):
+        with pytest.raises(ValueError, match="/runs is a link to gone, which is not there"):
+            files.check_output_folder(str(tmp_path / path), flag="--model_dir")
