@@ -1,7 +1,7 @@
 r"""Evaluates a trained model on a whole set of records and writes a report.
 
     python evaluate_model.py --model_dir=runs/2026-11-22-174400 \
-        --eval_data=rnn_tutorial_data/eval.tfrecord-?????-of-?????
+        --eval_data="rnn_tutorial_data/eval.tfrecord-?????-of-?????"
 
 Open report.html in the folder that it names; report.json and classes.csv hold the numbers.
 """

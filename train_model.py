@@ -1,8 +1,8 @@
 r"""Trains the drawing classifier on TFRecords and evaluates it as it goes.
 
     python train_model.py \
-        --training_data=rnn_tutorial_data/training.tfrecord-?????-of-????? \
-        --eval_data=rnn_tutorial_data/eval.tfrecord-?????-of-????? \
+        --training_data="rnn_tutorial_data/training.tfrecord-?????-of-?????" \
+        --eval_data="rnn_tutorial_data/eval.tfrecord-?????-of-?????" \
         --classes_file=rnn_tutorial_data/training.tfrecord.classes
 
 The same command with the same --model_dir goes on where it stopped.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import time
 from typing import Any
 
@@ -300,14 +301,17 @@ def main() -> int | None:
         console.fail(str(error))
         return console.EXIT_RETRY
     except hooks.Stopped as stopped:
-        print(f"Stopped; the same command with --model_dir={run.model_dir} goes on from here.")
+        same = f"--model_dir={shlex.quote(run.model_dir)}"
+        print(f"Stopped; the same command with {same} goes on from here.")
         return 128 + stopped.number
     if exported:
         print(f"Checkpoints: {run.model_dir}")
         print(f"Exported:    {exported}")
-        print(f"Look at it:  tensorboard --logdir={run.model_dir}")
-        print(f"Draw:        open {os.path.join(run.model_dir, drawing_page.FILE)}")
-        print(f"Use it:      python classify_drawings.py --model={run.model_dir} FILE.ndjson")
+        folder = shlex.quote(run.model_dir)
+        page = shlex.quote(os.path.join(run.model_dir, drawing_page.FILE))
+        print(f"Look at it:  tensorboard --logdir={folder}")
+        print(f"Draw:        open {page}")
+        print(f"Use it:      python classify_drawings.py --model={folder} FILE.ndjson")
     return None
 
 
