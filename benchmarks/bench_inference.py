@@ -75,7 +75,7 @@ def classification(served: classifier.Classifier, path: str) -> Callable[[], Non
     """Returns what does the work of classify_drawings.py, once it has started."""
 
     def classify() -> None:
-        for chunk in classify_drawings.read_chunks([path]):
+        for chunk in classify_drawings.read_chunks([path], hints=[]):
             for answer in classify_drawings.classify(served, chunk):
                 orjson.dumps(answer)
 

@@ -96,7 +96,7 @@ def ladder(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def zigzag(rng: np.random.Generator) -> list[np.ndarray]:
-    corners = rng.integers(5, 9)
+    corners = int(rng.integers(5, 9))
     return [line(*((i / (corners - 1), 0.5 * (i % 2)) for i in range(corners)))]
 
 
