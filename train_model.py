@@ -25,7 +25,7 @@ import input_pipeline
 import model
 from dataset import class_list
 from network import hardware, lstm
-from serving import drawing_page, exporting
+from serving import drawing_page, exporting, page_examples
 from training import best, distribution, hooks, model_dirs
 from training.run import Run, train
 
@@ -276,7 +276,14 @@ def train_and_export(run: Run) -> str | None:
             temperature, why = best.temperature(found.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)
-            drawing_page.write(page, checkpoint=copy, params=found.params, classes=found.classes)
+            drawing_page.write(
+                page,
+                checkpoint=copy,
+                params=found.params,
+                classes=found.classes,
+                examples=page_examples.from_records(run.training_files, found.classes),
+                evaluation=best.evaluation_of(found.checkpoint),
+            )
             return exporting.export(
                 run.model_dir, checkpoint=copy, params=found.params, classes=found.classes
             )

@@ -2,7 +2,8 @@ r"""Writes the page on which one draws and a model guesses, from a model that is
 
     python scripts/make_drawing_page.py --model=runs/2026-11-22-174400
     python scripts/make_drawing_page.py \
-        --model=runs/2026-11-22-174400/export/drawing_classifier/1795369440 --output=draw.html
+        --model=runs/2026-11-22-174400/export/drawing_classifier/1795369440 --output=draw.html \
+        --examples=rnn_tutorial_data
 
 train_model.py writes the same page when it ends. See serving/drawing_page.py for what is inside.
 """
@@ -18,14 +19,17 @@ from common.quiet_tensorflow import tf
 
 from absl import flags
 
-from serving import drawing_page
-from training import model_dirs
+from serving import drawing_page, page_examples
+from training import best, model_dirs
 
 _MODEL = flags.DEFINE_string(
     "model", None, "--model_dir of train_model.py, or an export's folder.", required=True
 )
 _OUTPUT = flags.DEFINE_string(
     "output", None, f"File to write; {drawing_page.FILE} in the model's folder by default."
+)
+_EXAMPLES = flags.DEFINE_string(
+    "examples", "", "Folder of ndjson files; the page shows some of their drawings of each word."
 )
 
 
@@ -35,7 +39,15 @@ def main() -> None:
     if _OUTPUT.value:
         files.check_output_file(path, flag="--output")
     with model_dirs.copied_model(_MODEL.value) as (found, copy):
-        drawing_page.write(path, checkpoint=copy, params=found.params, classes=found.classes)
+        examples = _EXAMPLES.value and page_examples.from_ndjson(_EXAMPLES.value, found.classes)
+        drawing_page.write(
+            path,
+            checkpoint=copy,
+            params=found.params,
+            classes=found.classes,
+            examples=examples or None,
+            evaluation=best.evaluation_of(found.checkpoint),
+        )
     print(f"Draw: open {shlex.quote(path)}")
 
 

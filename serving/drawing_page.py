@@ -17,7 +17,8 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from common import files
 
@@ -25,6 +26,7 @@ import jinja2
 import numpy as np
 
 import model
+from serving import page_examples
 from serving import weights as network_weights
 from serving.weights import Weights
 
@@ -37,19 +39,45 @@ SOURCES = pathlib.Path(__file__).parent / "page"
 MODULES = (
     "points",
     "network",
+    "scribble",
     "guesser",
+    "namer",
+    "sentences",
     "game",
     "zip",
     "ndjson",
     "collection",
+    "examples",
+    "history",
+    "session",
     "elements",
+    "sketch",
+    "pen",
+    "keyboard_pen",
     "board",
+    "keys",
+    "tabs",
+    "voice",
+    "talk",
+    "confetti",
+    "saving",
+    "replay",
+    "picture",
+    "clock",
+    "fair_words",
+    "play_views",
+    "ending",
     "play",
+    "draw",
+    "words",
+    "chart",
     "see",
     "teach",
     "page",
     "main",
 )
+
+STYLES = ("base", "layout", "game", "panels")
 
 MAX_INT16 = 32767
 
@@ -57,7 +85,15 @@ _IMPORT = re.compile(r"^import (\{[^}]*\}) from \"\./(\w+)\.js\";$", re.M)
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.M)
 
 
-def write(path: str, *, checkpoint: str, params: model.HParams, classes: Sequence[str]) -> None:
+def write(
+    path: str,
+    *,
+    checkpoint: str,
+    params: model.HParams,
+    classes: Sequence[str],
+    examples: page_examples.Examples | None = None,
+    evaluation: Mapping[str, float] | None = None,
+) -> None:
     """Writes the page of a trained network.
 
     Args:
@@ -65,13 +101,23 @@ def write(path: str, *, checkpoint: str, params: model.HParams, classes: Sequenc
       checkpoint: of the network.
       params: the network's hyper-parameters.
       classes: K class names.
+      examples: some drawings of each class, to show how others drew it.
+      evaluation: the checkpoint's metrics, for the page to say how often it is right.
     """
     weights = network_weights.read(checkpoint, params=params)
-    files.write_whole(path, page(weights, params=params, classes=classes))
+    text = page(weights, params=params, classes=classes, examples=examples, evaluation=evaluation)
+    files.write_whole(path, text)
 
 
-def page(weights: Weights, *, params: model.HParams, classes: Sequence[str]) -> str:
-    """Returns the page's text."""
+def page(
+    weights: Weights,
+    *,
+    params: model.HParams,
+    classes: Sequence[str],
+    examples: page_examples.Examples | None = None,
+    evaluation: Mapping[str, float] | None = None,
+) -> str:
+    """Returns the page's text; see `write`."""
     variables = network_weights.calibrated(weights, params=params)
     description = {
         "params": dataclasses.asdict(params),
@@ -79,18 +125,55 @@ def page(weights: Weights, *, params: model.HParams, classes: Sequence[str]) -> 
         "threshold": params.accept_threshold,
         "variables": [{"name": n, "shape": list(v.shape)} for n, v in variables.items()],
     }
-    program, style = join_modules(), (SOURCES / "page.css").read_text()
+    # As JSON in a script element must be: nothing in it can end the element.
+    model_text = json.dumps(description).replace("<", "\\u003c")
+    weights_text = base64.b64encode(pack_weights(list(variables.values()))).decode()
+    program = join_modules()
+    style = "\n".join((SOURCES / f"{name}.css").read_text() for name in STYLES)
+    version = hashlib.sha256("".join([model_text, weights_text, program, style]).encode())
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string((SOURCES / "page.html").read_text()).render(
         num_words=len(classes),
+        facts=_facts(params, variables, evaluation, version.hexdigest()[:8]),
         style=style,
         style_hash=_hash(style),
         program=program,
         program_hash=_hash(program),
-        # As JSON in a script element must be: nothing in it can end the element.
-        model=json.dumps(description).replace("<", "\\u003c"),
-        weights=base64.b64encode(pack_weights(list(variables.values()))).decode(),
+        model=model_text,
+        weights=weights_text,
+        examples=page_examples.pack(examples or {}, classes),
     )
+
+
+def _facts(
+    params: model.HParams,
+    weights: Weights,
+    evaluation: Mapping[str, float] | None,
+    version: str,
+) -> dict[str, Any]:
+    """What the page says of its network: in a line, and as rows of a term and what it is."""
+    num_words = f"{params.num_classes:,} word{'' if params.num_classes == 1 else 's'}"
+    num_weights = sum(values.size for values in weights.values())
+    network = (
+        f"{len(params.num_conv)} convolutions and {params.num_layers} bidirectional LSTM layers of "
+        f"{params.num_nodes} nodes; {num_weights:,} weights"
+    )
+    line = [num_words]
+    rows = [("Words", num_words), ("Network", network)]
+    if evaluation:
+        right = f"{evaluation['accuracy']:.0%}"
+        line.append(f"right {right} of the time")
+        within = evaluation.get("top_5_accuracy")
+        more = f"; {within:.0%} within five guesses" if within else ""
+        number = evaluation.get("drawings")
+        of = f" of {number:,.0f} drawings that it had not seen" if number else ""
+        rows.append(("How good", f"It is right about {right}{of}{more}."))
+    line += [
+        "drawings: Quick, Draw! by Google, CC BY 4.0",
+        "code: Apache 2.0",
+        f"version {version}",
+    ]
+    return {"line": " · ".join(line), "rows": [*rows, ("Version", version)]}
 
 
 def join_modules(names: Sequence[str] = MODULES) -> str:

@@ -18,11 +18,11 @@ from serving import drawing_page
 CORNER = (((-60, -50), (60, -50), (60, 40)), ((-60, 50), (50, 50)))
 
 
-def write_page(folder: pathlib.Path, params=TINY, classes=CLASSES, *, weights=None) -> str:
+def write_page(folder: pathlib.Path, params=TINY, classes=CLASSES, *, weights=None, **facts) -> str:
     """Writes a page; returns its URL."""
     path = folder / "draw.html"
     weights = weights or random_weights(params)
-    path.write_text(drawing_page.page(weights, params=params, classes=classes))
+    path.write_text(drawing_page.page(weights, params=params, classes=classes, **facts))
     return f"file://{path}"
 
 

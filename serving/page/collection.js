@@ -45,24 +45,60 @@ export class Collection {
     return new Map([...words].sort(([a], [b]) => a.localeCompare(b)));
   }
 
-  /** Keeps drawings; rejects where the storage is full, and has kept none then. */
+  /**
+   * Keeps those of the drawings that are not there yet, by word and number; rejects where the
+   * storage is full, and has kept none then.
+   *
+   * @returns {Promise<number>} how many are new.
+   */
   async add(drawings) {
-    let keys = drawings.map(() => this.numAdded++);
-    if (this.database) {
-      keys = await this.write(drawings, (store, drawing) => store.add(drawing));
-    }
-    keys.forEach((key, i) => this.drawings.set(key, drawings[i]));
+    const identity = ({ word, keyId }) => `${keyId} ${word}`;
+    const known = new Set([...this.drawings.values()].map(identity));
+    const fresh = drawings.filter((drawing) => {
+      const isNew = !known.has(identity(drawing));
+      known.add(identity(drawing));
+      return isNew;
+    });
+    let keys = await this.write(fresh, (store, drawing) => store.add(drawing));
+    keys = keys || fresh.map(() => `memory ${this.numAdded++}`);
+    keys.forEach((key, i) => this.drawings.set(key, fresh[i]));
+    return fresh.length;
   }
 
   async remove(keys) {
-    if (this.database) {
-      await this.write(keys, (store, key) => store.delete(key));
-    }
+    await this.write(keys, (store, key) => store.delete(key));
     keys.forEach((key) => this.drawings.delete(key));
   }
 
-  /** Makes a request of the database for each item, some at a time; all are done, or none is. */
+  /**
+   * Makes a request of the database for each item; all are done, or none is. A database that was
+   * closed under the page, such as by clearing the storage, is made anew with all that is here.
+   *
+   * @returns {Promise<Array|null>} the results; null without a database.
+   */
   async write(items, request) {
+    if (!this.database) {
+      return null;
+    }
+    try {
+      return await this.transact(items, request);
+    } catch (error) {
+      if (error.name !== "InvalidStateError" && error.name !== "NotFoundError") {
+        throw error;
+      }
+    }
+    try {
+      this.database = await openDatabase();
+      await this.transact([...this.drawings], (store, [key, drawing]) => store.put(drawing, key));
+      return await this.transact(items, request);
+    } catch {
+      this.database = null;
+      return null;
+    }
+  }
+
+  /** Makes requests in one transaction, some at a time. */
+  async transact(items, request) {
     const transaction = this.database.transaction(STORE, "readwrite");
     const done = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;

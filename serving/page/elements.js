@@ -31,69 +31,43 @@ export function button(text, onClick, attributes = {}) {
   return element;
 }
 
+/** "1 word", "2 words". */
+export function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 export function percent(share) {
   return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 }
 
-/** A row of a list of guesses, with a bar as long as it is likely. */
-export function guessRow({ word, probability }, isSaid = false) {
-  const bar = make("span", { class: "bar", "aria-hidden": "true" });
+/** A row of a list of guesses, with a bar as long as it is likely; `picture` shows the word. */
+export function guessRow({ word, probability }, { isSaid = false, picture = "" } = {}) {
+  const bar = make("span", { class: "bar", "aria-hidden": "true" }, make("span"));
   bar.style.setProperty("--share", probability);
   return make(
     "li",
     isSaid ? { class: "said" } : {},
+    picture,
     make("span", { class: "word" }, word),
-    bar,
     make("span", { class: "share" }, percent(probability)),
+    bar,
   );
 }
 
-/** Draws strokes as lines on a canvas's context, in the units that it is scaled to. */
-export function drawStrokes(context, strokes) {
-  context.beginPath();
-  for (const [xs, ys] of strokes) {
-    context.moveTo(xs[0], ys[0]);
-    context.lineTo(xs[0], ys[0]); // a single point is a dot
-    xs.forEach((x, i) => context.lineTo(x, ys[i]));
+/**
+ * Fills an element anew. The focus stays on what has the same `data-key` as the focused element
+ * had, or goes to the element with the key `otherwise`.
+ */
+export function refill(element, children, otherwise = null) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const key = focused && focused.dataset.key;
+  element.replaceChildren(...children);
+  if (focused) {
+    const keyed = [...element.querySelectorAll("[data-key]")];
+    const next =
+      keyed.find((one) => one.dataset.key === key) ||
+      keyed.find((one) => one.dataset.key === otherwise) ||
+      element;
+    next.focus();
   }
-  context.stroke();
-}
-
-/** A small picture of a drawing. */
-export function thumbnail(strokes, label) {
-  const width = 96;
-  const height = 72;
-  const margin = 6;
-  const ratio = window.devicePixelRatio || 1;
-  const canvas = make("canvas", { class: "thumbnail", role: "img", "aria-label": label });
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
-  const bounds = [0, 1].map((axis) => {
-    let lower = Infinity;
-    let upper = -Infinity;
-    strokes.forEach((stroke) =>
-      stroke[axis].forEach((value) => {
-        lower = Math.min(lower, value);
-        upper = Math.max(upper, value);
-      }),
-    );
-    return { lower, extent: Math.max(upper - lower, 1e-9) };
-  });
-  const scale = Math.min(
-    (width - 2 * margin) / bounds[0].extent,
-    (height - 2 * margin) / bounds[1].extent,
-  );
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio * scale, 0, 0, ratio * scale, 0, 0);
-  context.translate(
-    width / scale / 2 - bounds[0].lower - bounds[0].extent / 2,
-    height / scale / 2 - bounds[1].lower - bounds[1].extent / 2,
-  );
-  context.lineWidth = 2 / scale;
-  context.lineCap = context.lineJoin = "round";
-  context.strokeStyle = getComputedStyle(document.body).color;
-  if (strokes.length) {
-    drawStrokes(context, strokes);
-  }
-  return canvas;
 }

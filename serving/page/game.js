@@ -1,25 +1,40 @@
-// The game's rules: some words, twenty seconds each; right when the word's guess is above the
-// threshold. Knows no page and no clock: whoever plays says what time it is, in seconds.
+// The game's rules: some words, some time for each; right when the word's guess is above the
+// threshold. Knows no page and no clock: who plays says what time it is, in seconds.
 
 export const ROUNDS = 6;
-export const SECONDS = 20;
+export const SECONDS = [20, 40, null]; // to choose from; null is as long as it takes
 
 export class Game {
   /**
    * @param {string[]} words to draw, one a round.
    * @param {number} threshold the probability above which a guess counts as said.
+   * @param {number|null} seconds for each word; null for as long as it takes.
    */
-  constructor(words, threshold) {
+  constructor(words, threshold, seconds) {
     this.threshold = threshold;
+    this.seconds = seconds;
     this.rounds = words.map((word) => ({
       word,
       strokes: [],
-      guess: null, // the last {word, probability}
+      named: [], // what it was taken for on the way
       seconds: null, // when it was right; null while it is not
+      skipped: false,
       over: false,
     }));
     this.number = -1;
-    this.startedAt = null;
+    this.spent = 0; // of the round, before the last pause
+    this.runningSince = null; // null in a pause
+  }
+
+  /** The game that `state` told of, in a pause. */
+  static restored(state) {
+    return Object.assign(new Game([], state.threshold, state.seconds), state);
+  }
+
+  /** What `restored` takes: what JSON can hold. */
+  state(now) {
+    const { threshold, seconds, rounds, number } = this;
+    return { threshold, seconds, rounds, number, spent: this.elapsed(now) };
   }
 
   get round() {
@@ -36,11 +51,25 @@ export class Game {
 
   startRound(now) {
     this.number += 1;
-    this.startedAt = now;
+    this.spent = 0;
+    this.runningSince = now;
+  }
+
+  pause(now) {
+    this.spent = this.elapsed(now);
+    this.runningSince = null;
+  }
+
+  goOn(now) {
+    this.runningSince = now;
+  }
+
+  elapsed(now) {
+    return this.spent + (this.runningSince === null ? 0 : now - this.runningSince);
   }
 
   secondsLeft(now) {
-    return Math.max(0, SECONDS - (now - this.startedAt));
+    return this.seconds === null ? Infinity : Math.max(0, this.seconds - this.elapsed(now));
   }
 
   /** Takes the time; the round may be over by it. */
@@ -50,27 +79,34 @@ export class Game {
     }
   }
 
-  /** Takes the likeliest guess for what is drawn so far. */
-  hear(guess, strokes, now) {
+  /** Gives the word up; nothing happens once the round is over. */
+  skip() {
+    this.round.skipped = !this.round.over;
+    this.round.over = true;
+  }
+
+  /**
+   * Takes what is drawn so far.
+   *
+   * @param {{word: string, probability: number}|null} guess the likeliest, if one may be made.
+   * @param {number[][][]} strokes
+   * @param {string[]} named what it was taken for so far.
+   */
+  hear(guess, strokes, named, now) {
     this.tick(now);
     if (this.round.over) {
       return;
     }
-    this.round.guess = guess;
-    this.round.strokes = strokes;
-    if (guess.word === this.round.word && guess.probability > this.threshold) {
-      this.round.seconds = now - this.startedAt;
+    Object.assign(this.round, { strokes, named: [...named] });
+    if (guess && guess.word === this.round.word && guess.probability > this.threshold) {
+      this.round.seconds = this.elapsed(now);
       this.round.over = true;
     }
   }
 }
 
-/** Some of the words in a random order, none twice. */
-export function drawWords(words, count, random = Math.random) {
+/** Words in a random order. */
+export function shuffled(words, random = Math.random) {
   const left = [...words];
-  const drawn = [];
-  while (left.length && drawn.length < count) {
-    drawn.push(...left.splice(Math.floor(random() * left.length), 1));
-  }
-  return drawn;
+  return words.map(() => left.splice(Math.floor(random() * left.length), 1)[0]);
 }

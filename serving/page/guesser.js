@@ -1,14 +1,22 @@
 // Asks the network what drawings show, in a Web Worker: the thread that draws never waits.
 
 import { Network, unpackWeights } from "./network.js";
-import { DrawingError, prepare, simplify } from "./points.js";
+import { checkStrokes, DrawingError, prepare, simplify } from "./points.js";
+import { isScribble } from "./scribble.js";
+
+// A worker that has not answered for so long has been killed, or will not be in time for anyone.
+const PATIENCE_MILLISECONDS = 8000;
+const MAX_TRIES = 2;
 
 /** What can be asked, by name; a function of the strokes. */
 function makeAnswers({ params, variables, weights }) {
   const bytes = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
   const network = new Network(params, unpackWeights(variables, bytes.buffer));
   return {
-    classify: (strokes) => network.probabilities(prepare(strokes)),
+    look: (strokes) => {
+      const ink = prepare(strokes);
+      return { probabilities: network.probabilities(ink), isScribble: isScribble(ink) };
+    },
     simplify,
   };
 }
@@ -17,10 +25,7 @@ function answer(answers, { question, strokes }) {
   try {
     return { value: answers[question](strokes) };
   } catch (error) {
-    if (error instanceof DrawingError) {
-      return { reason: error.message };
-    }
-    throw error;
+    return { reason: error.message, isDrawingError: error instanceof DrawingError };
   }
 }
 
@@ -29,7 +34,7 @@ export function serve(scope) {
   let answers = null;
   scope.onmessage = ({ data }) => {
     if (answers) {
-      scope.postMessage(answer(answers, data));
+      scope.postMessage({ id: data.id, ...answer(answers, data) });
     } else {
       answers = makeAnswers(data);
     }
@@ -41,21 +46,16 @@ export class Guesser {
   /**
    * @param {object} model `params`, `variables` and base64 `weights`, see drawing_page.py.
    * @param {string} source the program, for the worker to run.
+   * @param {function(): void} onRestart told when the worker had to be started again.
    */
-  constructor(model, source) {
-    this.waiting = [];
-    try {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      this.worker = new Worker(url);
-      this.worker.postMessage(model);
-      this.worker.onmessage = ({ data }) => this.waiting.shift().resolve(data);
-      this.worker.onerror = (event) => {
-        event.preventDefault();
-        this.becomeLocal(model);
-      };
-    } catch {
-      this.becomeLocal(model);
-    }
+  constructor(model, source, onRestart = () => {}) {
+    this.model = model;
+    this.source = source;
+    this.onRestart = onRestart;
+    this.waiting = new Map(); // what was asked, by number, in the order of asking
+    this.numAsked = 0;
+    this.timer = null;
+    this.start();
   }
 
   /** Whether the answers are computed on the thread that draws, as there is no worker. */
@@ -63,18 +63,79 @@ export class Guesser {
     return !this.worker;
   }
 
-  becomeLocal(model) {
+  start() {
+    try {
+      const url = URL.createObjectURL(new Blob([this.source], { type: "text/javascript" }));
+      this.worker = new Worker(url);
+      this.worker.postMessage(this.model);
+    } catch {
+      this.becomeLocal();
+      return;
+    }
+    this.worker.onmessage = ({ data }) => this.take(data);
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.becomeLocal();
+    };
+  }
+
+  becomeLocal() {
     this.worker = null;
-    this.answers = makeAnswers(model);
-    const waiting = this.waiting.splice(0);
-    for (const { resolve, message } of waiting) {
-      resolve(answer(this.answers, message));
+    clearTimeout(this.timer);
+    this.answers = makeAnswers(this.model);
+    for (const [id, { message }] of this.waiting) {
+      this.take({ id, ...answer(this.answers, message) });
     }
   }
 
+  take({ id, value, reason, isDrawingError }) {
+    const asked = this.waiting.get(id);
+    if (!asked) {
+      return; // it was given up
+    }
+    this.waiting.delete(id);
+    this.watch();
+    if (reason === undefined) {
+      asked.resolve(value);
+    } else {
+      asked.reject(isDrawingError ? new DrawingError(reason) : new Error(reason));
+    }
+  }
+
+  /** Waits for the next answer, and starts another worker where none comes. */
+  watch() {
+    clearTimeout(this.timer);
+    if (this.worker && this.waiting.size) {
+      this.timer = setTimeout(() => this.restart(), PATIENCE_MILLISECONDS);
+    }
+  }
+
+  restart() {
+    this.worker.terminate();
+    for (const [id, asked] of this.waiting) {
+      if (++asked.tries > MAX_TRIES) {
+        this.take({ id, reason: "the network did not answer" });
+      }
+    }
+    this.start();
+    if (this.worker) {
+      this.waiting.forEach(({ message }, id) => this.worker.postMessage({ id, ...message }));
+      this.watch();
+    }
+    this.onRestart();
+  }
+
   /** @returns {Promise<Float32Array>} the probability of each word; rejects with a DrawingError. */
-  classify(strokes) {
-    return this.ask({ question: "classify", strokes });
+  async classify(strokes) {
+    return (await this.look(strokes)).probabilities;
+  }
+
+  /**
+   * @returns {Promise<{probabilities: Float32Array, isScribble: boolean}>} the probability of each
+   *   word, and whether it is better to name none; rejects with a DrawingError.
+   */
+  look(strokes) {
+    return this.ask({ question: "look", strokes });
   }
 
   /** @returns {Promise<number[][][]>} the simplified strokes; rejects with a DrawingError. */
@@ -83,18 +144,21 @@ export class Guesser {
   }
 
   async ask(message) {
-    const { value, reason } = await new Promise((resolve) => {
+    checkStrokes(message.strokes); // what is no drawing may not even be posted
+    return new Promise((resolve, reject) => {
+      const id = this.numAsked++;
       if (this.worker) {
-        this.waiting.push({ resolve, message });
-        this.worker.postMessage(message);
+        this.worker.postMessage({ id, ...message });
+      }
+      this.waiting.set(id, { resolve, reject, message, tries: 1 });
+      if (this.worker) {
+        if (this.waiting.size === 1) {
+          this.watch();
+        }
       } else {
-        setTimeout(() => resolve(answer(this.answers, message)), 0);
+        setTimeout(() => this.take({ id, ...answer(this.answers, message) }), 0);
       }
     });
-    if (reason !== undefined) {
-      throw new DrawingError(reason);
-    }
-    return value;
   }
 }
 

@@ -10,6 +10,7 @@ if (typeof document === "undefined") {
   try {
     startPage(byId("program").textContent);
   } catch (error) {
-    byId("message").textContent = `This page cannot work in this browser: ${error.message}`;
+    byId("app").hidden = true;
+    byId("dead").textContent = `This page cannot work in this browser: ${error.message}`;
   }
 }

@@ -53,12 +53,14 @@ export function parseLine(line) {
     strokes: drawing,
     timestamp: text(timestamp, ""),
     recognized: recognized !== false,
-    keyId: text(keyId, newKeyId()),
+    keyId: text(keyId, "") || contentKeyId(word, drawing),
   };
 }
 
 /**
  * Reads a file line by line, without holding up the page however long it is.
+ *
+ * Rejects where the file changes meanwhile.
  *
  * @returns {Promise<{drawings: object[], skipped: Map<string, number>, cut: boolean}>} the usable
  *   drawings, how many lines were skipped for which reason, and whether there are more than taken.
@@ -66,12 +68,18 @@ export function parseLine(line) {
 export async function readDrawings(file) {
   const drawings = [];
   const skipped = new Map();
+  let cut = false;
   const take = (line) => {
     if (!line.trim()) {
       return;
     }
     try {
-      drawings.push(parseLine(line));
+      const drawing = parseLine(line);
+      if (drawings.length < MAX_DRAWINGS) {
+        drawings.push(drawing);
+      } else {
+        cut = true;
+      }
     } catch (error) {
       if (!(error instanceof DrawingError)) {
         throw error;
@@ -90,14 +98,27 @@ export async function readDrawings(file) {
     for (const next of others) {
       take(pieces.join(""));
       pieces = [next];
-      if (drawings.length >= MAX_DRAWINGS) {
-        return { drawings, skipped, cut: true };
+      if (cut) {
+        return { drawings, skipped, cut };
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   take(pieces.join("") + decoder.decode());
-  return { drawings, skipped, cut: false };
+  return { drawings, skipped, cut };
+}
+
+/** A number for a drawing without one: the same for the same drawing, whenever it is read. */
+function contentKeyId(word, drawing) {
+  const text = JSON.stringify([word, drawing]);
+  const halves = [0x811c9dc5, 0x01000193].map((seed) => {
+    let hash = seed;
+    for (let i = 0; i < text.length; i++) {
+      hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    }
+    return String((hash >>> 0) % 1e8).padStart(8, "0");
+  });
+  return `1${halves.join("").slice(1)}`;
 }
 
 /** A number of sixteen digits, as the data set's drawings have. */

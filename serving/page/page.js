@@ -2,148 +2,206 @@
 
 import { Board } from "./board.js";
 import { Collection } from "./collection.js";
-import { byId, guessRow } from "./elements.js";
+import { DrawPanel } from "./draw.js";
+import { byId } from "./elements.js";
+import { unpackExamples } from "./examples.js";
 import { Guesser, latestOnly, likeliest } from "./guesser.js";
+import { addCommands, showCommands } from "./keys.js";
+import { Namer } from "./namer.js";
 import { PlayPanel } from "./play.js";
 import { DrawingError } from "./points.js";
 import { SeePanel } from "./see.js";
+import { recall, remember } from "./session.js";
+import { countPoints } from "./sketch.js";
+import { addTabs, showTab } from "./tabs.js";
+import { Talk } from "./talk.js";
 import { TeachPanel } from "./teach.js";
+import { Voice } from "./voice.js";
+import { WordsPanel } from "./words.js";
 
 const TOP_GUESSES = 5;
+const GREETING = "Draw, and I guess!";
 
-class DrawPanel {
-  constructor(app) {
-    this.app = app;
-    this.list = byId("guesses");
-    this.hint = byId("hint");
-    this.alwaysHears = true;
+/** Starts the page; `source` is the program's own text, for its workers. */
+export function startPage(source) {
+  byId("app").hidden = false;
+  const app = new App(JSON.parse(byId("model").textContent), source);
+  offerInterface(app);
+  app.start();
+  byId("dead").remove();
+}
+
+class App {
+  constructor(model, source) {
+    const { words, threshold } = model;
+    this.words = words;
+    this.threshold = threshold;
+    this.newGuesser = () =>
+      new Guesser({ ...model, weights: byId("weights").textContent }, source, () =>
+        this.tell("The part that guesses had stopped; it was started again."),
+      );
+    this.guesser = this.newGuesser();
+    this.examples = unpackExamples(byId("examples").textContent, words);
+    this.collection = new Collection();
+    this.namer = new Namer(words, threshold);
+    this.talk = new Talk(new Voice(byId("voice")));
+    this.heard = null; // the number of the drawing that was heard last
+    this.open = "draw";
   }
 
-  show() {}
+  start() {
+    const commands = { undo: byId("undo"), redo: byId("redo"), clear: byId("clear") };
+    const refresh = latestOnly(() => this.look());
+    this.board = new Board(byId("board"), () => {
+      showCommands(this.board, commands);
+      byId("empty").hidden = this.board.strokes.length > 0;
+      byId("tools").classList.toggle("away", this.board.isDrawing);
+      this.keepDrawing();
+      refresh();
+    });
+    this.panels = {
+      draw: new DrawPanel(this),
+      play: new PlayPanel(this),
+      words: new WordsPanel(this),
+      see: new SeePanel(this),
+      teach: new TeachPanel(this),
+    };
+    addTabs(Object.keys(this.panels), (name) => this.show(name));
+    addCommands(this.board, commands);
+    addAbout();
+    byId("board").addEventListener("pointermove", ({ clientX, clientY }) => this.talk.lookAt(clientX, clientY));
+    this.talk.say(GREETING);
+    const drawing = recall("drawing");
+    if (drawing) {
+      this.board.restore(drawing);
+    }
+    if (this.guesser.isLocal) {
+      this.tell("This browser runs no Web Worker: guesses come, but drawing may stutter.");
+    }
+    if (PlayPanel.isWaiting()) {
+      this.show("play");
+    }
+  }
 
-  hide() {}
+  /** Shows a panel, unless the one that is open must not be left. */
+  show(name) {
+    const before = this.panels[this.open];
+    if (name === this.open || (before.holds && before.holds())) {
+      return name === this.open;
+    }
+    before.hide();
+    this.open = name;
+    showTab(Object.keys(this.panels), name);
+    byId("main").dataset.open = name;
+    this.panels[name].show();
+    return true;
+  }
 
-  hear({ guesses }) {
-    this.hint.hidden = Boolean(guesses);
-    const rows = (guesses || []).map((guess) =>
-      guessRow(guess, guess.probability > this.app.threshold),
-    );
-    this.list.replaceChildren(...rows);
+  showBoard(isShown) {
+    byId("main").classList.toggle("without-board", !isShown);
+    this.board.fit();
+  }
+
+  /** Lets somebody draw a word. */
+  startDrawing(word) {
+    this.show("draw");
+    this.board.clear();
+    this.panels.draw.setGoal(word);
+    byId("board").focus({ preventScroll: true });
+  }
+
+  /** Says something to those who see, below all else. */
+  tell(text) {
+    byId("message").textContent = text;
+  }
+
+  /** Says something to those who hear. */
+  say(text) {
+    byId("said").textContent = text;
+  }
+
+  /** Keeps what is drawn for after a reload; what a game had drawn is the game's. */
+  keepDrawing() {
+    const { play } = this.panels || {};
+    if (play && !play.isPlaying && !this.board.isDrawing) {
+      remember("drawing", this.board.strokes.length ? this.board.snapshot() : null);
+    }
+  }
+
+  /** Looks at the drawing and tells the panels. */
+  async look() {
+    const { board, namer, words } = this;
+    const { number } = board;
+    const strokes = board.copy();
+    const seen = countPoints(strokes) > 1 ? await this.ask(strokes) : null;
+    if (number !== board.number) {
+      return; // it was taken back meanwhile; what is there now is guessed next
+    }
+    if (number !== this.heard) {
+      this.heard = number;
+      namer.reset();
+    }
+    const { isDrawing } = board;
+    let guesses = null;
+    let answer = null;
+    if (seen) {
+      const means = namer.hear(seen);
+      // What is shown while one draws flickers less; in the end it is what the network says.
+      guesses = likeliest(isDrawing ? means : seen.probabilities, words, TOP_GUESSES);
+      answer = namer.isSure ? likeliest(seen.probabilities, words, 1)[0] : null;
+    }
+    for (const [name, panel] of Object.entries(this.panels)) {
+      if (panel.hear && (name === this.open || panel.alwaysHears)) {
+        panel.hear({ strokes, guesses, namer, answer, isDrawing });
+      }
+    }
+    this.sayGuesses(guesses, isDrawing);
+  }
+
+  async ask(strokes) {
+    try {
+      return await this.guesser.look(strokes);
+    } catch (error) {
+      if (!(error instanceof DrawingError)) {
+        this.tell(`No guess: ${error.message}. Draw on, or open the page again.`);
+      }
+      return null; // a single point: more will come
+    }
+  }
+
+  sayGuesses(guesses, isDrawing) {
+    const { play } = this.panels;
+    if (guesses && (!play.isPlaying || play.stage === "round")) {
+      this.talk.name(this.namer, play.isPlaying ? play.game.round.word : undefined);
+    } else if (!guesses && !play.isPlaying && !this.panels.draw.goal) {
+      this.talk.say(GREETING);
+    }
+    if (guesses && !isDrawing && !play.isPlaying) {
+      const shares = guesses.map(({ word, probability }) => `${word} ${Math.round(100 * probability)}%`);
+      this.say(`${byId("bubble").textContent} ${shares.join(", ")}`);
+    }
   }
 }
 
-/** Starts the page; `source` is the program's own text, for its worker. */
-export function startPage(source) {
-  const model = JSON.parse(byId("model").textContent);
-  const { words, threshold } = model;
-  const guesser = new Guesser({ ...model, weights: byId("weights").textContent }, source);
-  const app = { words, threshold, guesser, collection: new Collection() };
-  app.say = (text) => {
-    byId("said").textContent = text;
-  };
-  app.showBoard = (isShown) => {
-    byId("main").classList.toggle("without-board", !isShown);
-  };
-  app.tell = (text) => {
-    byId("message").textContent = text;
-  };
+function addAbout() {
+  const about = byId("about");
+  byId("about-open").addEventListener("click", () => about.showModal());
+  byId("about-close").addEventListener("click", () => about.close());
+}
+
+/** What other pages and scripts may ask; by a worker of its own, so that drawing never waits. */
+function offerInterface(app) {
+  const { words, threshold } = app;
+  let guesser = null;
+  const own = () => (guesser = guesser || app.newGuesser());
   window.drawingClassifier = {
     words,
     threshold,
     /** A promise of `[{word, probability}]`, likeliest first; rejects with the reason. */
-    classify: async (strokes) => likeliest(await guesser.classify(strokes), words, words.length),
+    classify: async (strokes) => likeliest(await own().classify(strokes), words, words.length),
     /** A promise of the strokes as the published simplified drawings have them. */
-    simplify: (strokes) => guesser.simplify(strokes),
+    simplify: async (strokes) => own().simplify(strokes),
+    /** A promise of whether strokes are a scribble, for which no word should be taken. */
+    isScribble: async (strokes) => (await own().look(strokes)).isScribble,
   };
-  const panels = {};
-  let open = "draw";
-  let isDrawing = false;
-
-  const refresh = latestOnly(async () => {
-    const { number } = app.board;
-    const strokes = app.board.copy();
-    let guesses = null;
-    if (strokes.length) {
-      try {
-        guesses = likeliest(await guesser.classify(strokes), words, TOP_GUESSES);
-      } catch (error) {
-        if (!(error instanceof DrawingError)) {
-          throw error;
-        } // a single point: more will come
-      }
-    }
-    if (number !== app.board.number) {
-      return; // it was taken back meanwhile; what is there now is guessed next
-    }
-    for (const [name, panel] of Object.entries(panels)) {
-      if (name === open || panel.alwaysHears) {
-        panel.hear({ strokes, guesses, isDrawing });
-      }
-    }
-    if (guesses && !isDrawing && open !== "play") {
-      app.say(guesses.map(({ word, probability }) => `${word} ${Math.round(100 * probability)}%`).join(", "));
-    }
-  });
-
-  app.board = new Board(byId("board"), (stillDrawing) => {
-    isDrawing = stillDrawing;
-    byId("undo").disabled = byId("clear").disabled =
-      !app.board.enabled || !app.board.strokes.length;
-    refresh();
-  });
-  panels.draw = new DrawPanel(app);
-  panels.play = new PlayPanel(app);
-  panels.see = new SeePanel(app);
-  panels.teach = new TeachPanel(app);
-
-  const show = (name) => {
-    panels[open].hide();
-    open = name;
-    for (const other of Object.keys(panels)) {
-      const tab = byId(`tab-${other}`);
-      tab.setAttribute("aria-selected", String(other === name));
-      tab.tabIndex = other === name ? 0 : -1;
-      byId(`panel-${other}`).hidden = other !== name;
-    }
-    panels[name].show();
-    app.tell("");
-  };
-  addTabs(Object.keys(panels), show);
-  addTools(app);
-  if (guesser.isLocal) {
-    app.tell("This browser runs no Web Worker: guesses come, but drawing may stutter.");
-  }
-}
-
-function addTabs(names, show) {
-  names.forEach((name, i) => {
-    const tab = byId(`tab-${name}`);
-    tab.addEventListener("click", () => show(name));
-    tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (step) {
-        const next = names[(i + step + names.length) % names.length];
-        show(next);
-        byId(`tab-${next}`).focus();
-      }
-    });
-  });
-}
-
-function addTools({ board }) {
-  byId("undo").addEventListener("click", () => board.undo());
-  byId("clear").addEventListener("click", () => board.clear());
-  document.addEventListener("keydown", (event) => {
-    const isTyping = ["INPUT", "TEXTAREA"].includes(event.target.tagName);
-    if (isTyping || !board.enabled || !board.strokes.length) {
-      return;
-    }
-    if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      board.undo();
-    } else if (event.key === "Delete" || event.key === "Backspace") {
-      event.preventDefault();
-      board.clear();
-    }
-  });
 }

@@ -1,43 +1,84 @@
-// The game: six words, one after the other, and how it went.
+// The game: a word, a breath, a round, the next word by itself; and how it went.
 
-import { byId, button, guessRow, make, percent, thumbnail } from "./elements.js";
-import { drawWords, Game, ROUNDS, SECONDS } from "./game.js";
+import { Clock } from "./clock.js";
+import { celebrate } from "./confetti.js";
+import { button, byId, guessRow, make, refill } from "./elements.js";
+import { endView, outcome } from "./ending.js";
+import { fairWords } from "./fair_words.js";
+import { Game, ROUNDS, shuffled } from "./game.js";
+import { pauseCard, roundCard, startView, wordCard } from "./play_views.js";
+import { withArticle } from "./sentences.js";
+import { recall, remember } from "./session.js";
 
 const TICK_MILLISECONDS = 100;
+const BREATH_SECONDS = 3; // the word is shown before the clock runs
+const RIGHT_SECONDS = 3; // until the next word comes by itself
+const MISSED_SECONDS = 6;
 
 export class PlayPanel {
   constructor(app) {
     this.app = app;
     this.panel = byId("panel-play");
     this.task = byId("task");
+    this.card = byId("card");
     this.game = null;
-    this.timer = null;
-    this.showStart();
+    this.stage = "start"; // then "word", "round", "over", one after the other, and "end"
+    this.isPaused = false;
+    this.until = Infinity; // when the next stage begins by itself, in seconds
+    this.before = null; // what was drawn before the game
+    document.addEventListener("visibilitychange", () => this.noteVisibility());
+    window.addEventListener("pagehide", () => this.keep());
+  }
+
+  /** Whether a game is under way, or waits after a reload. */
+  static isWaiting() {
+    return recall("game") !== null;
+  }
+
+  get isPlaying() {
+    return ["word", "round", "over"].includes(this.stage);
   }
 
   show() {
-    this.app.showBoard(false);
+    const kept = recall("game");
+    if (kept) {
+      this.before = kept.before;
+      this.game = Game.restored(kept.game);
+      this.stage = this.game.number < 0 || this.game.round.over ? "over" : "round";
+      this.beginGame();
+      this.app.board.restore(kept.drawing);
+      this.showRound();
+      this.pause();
+    } else {
+      this.showStart();
+    }
   }
 
-  /** Leaves the game, which is over then. */
+  /** Whether the panel stays: a game asks before it ends. */
+  holds() {
+    if (this.isPlaying) {
+      this.pause();
+    }
+    return this.isPlaying;
+  }
+
   hide() {
-    clearInterval(this.timer);
-    this.game = null;
-    this.task.hidden = true;
-    this.app.board.setEnabled(true);
+    this.stage = "start";
     this.app.showBoard(true);
-    this.showStart();
   }
 
   /** Takes what is guessed while one draws. */
-  hear({ strokes, guesses }) {
-    if (!this.game || this.game.round.over || !guesses) {
+  hear({ strokes, guesses, namer, answer }) {
+    if (this.stage !== "round" || this.isPaused) {
       return;
     }
-    this.game.hear(guesses[0], strokes, this.now());
-    const { word } = this.game.round;
-    this.guesses.replaceChildren(...guesses.map((guess) => guessRow(guess, guess.word === word)));
-    this.look();
+    const { game } = this;
+    const rows = guesses || [];
+    this.guesses.replaceChildren(...rows.map((row) => guessRow(row, { isSaid: row.word === game.round.word })));
+    if (guesses) {
+      game.hear(answer, strokes, namer.named, this.now());
+      this.look();
+    }
   }
 
   now() {
@@ -47,106 +88,224 @@ export class PlayPanel {
   showStart() {
     const { words } = this.app;
     const rounds = Math.min(ROUNDS, words.length);
-    this.panel.replaceChildren(
-      make("h2", {}, "Play"),
-      make(
-        "p",
-        {},
-        `${rounds} words, ${SECONDS} seconds for each. Draw the word; it is right when the ` +
-          `network says it with more than ${percent(this.app.threshold)}.`,
-      ),
-      button("Start", () => this.start(drawWords(words, ROUNDS)), { class: "main" }),
-    );
+    this.stage = "start";
+    this.app.showBoard(false);
+    this.chosen = fairWords(shuffled(words), ROUNDS, this.app);
+    const start = async (seconds) => this.start(await this.chosen, seconds);
+    this.panel.replaceChildren(startView(this.app, rounds, start));
   }
 
-  start(words) {
-    this.game = new Game(words, this.app.threshold);
-    this.nextRound();
+  start(words, seconds) {
+    this.before = this.app.board.snapshot();
+    this.game = new Game(words, this.app.threshold, seconds);
+    this.beginGame();
+    this.showWord();
   }
 
-  nextRound() {
-    this.game.startRound(this.now());
-    this.app.board.clear();
-    const { number, rounds, round } = this.game;
-    this.clock = make("span", { class: "clock", role: "timer" });
-    this.task.replaceChildren("Draw: ", make("strong", {}, round.word), this.clock);
-    this.task.hidden = false;
-    this.result = make("p", {}, "It guesses:");
-    this.guesses = make("ol", { class: "guesses" });
-    this.panel.replaceChildren(
-      make("h2", {}, `Word ${number + 1} of ${rounds.length}`),
-      this.result,
-      this.guesses,
-    );
+  beginGame() {
+    byId("app").classList.add("playing");
     this.app.showBoard(true);
-    this.app.say(`Draw: ${round.word}`);
-    this.app.board.setEnabled(true);
     clearInterval(this.timer);
     this.timer = setInterval(() => this.look(), TICK_MILLISECONDS);
+  }
+
+  /** The word of the next round, and a breath. */
+  showWord() {
+    const { game } = this;
+    this.stage = "word";
+    this.app.board.startAnew();
+    this.app.board.setEnabled(false);
+    const number = game.number + 1;
+    const { word } = game.rounds[number];
+    const { length: count } = game.rounds;
+    const facts = { number: number + 1, count, word, seconds: game.seconds };
+    this.wait(BREATH_SECONDS);
+    this.task.hidden = true;
+    this.panel.replaceChildren();
+    this.showCard(wordCard(facts, () => this.beginRound()));
+    this.app.talk.say(number ? "And now …" : "Ready?");
+    this.app.say(`Word ${number + 1} of ${count}: draw ${word}`);
+  }
+
+  beginRound() {
+    this.game.startRound(this.now());
+    this.stage = "round";
+    this.showRound();
+    this.app.board.setEnabled(true);
+    this.app.talk.say("I am watching …");
+    byId("board").focus({ preventScroll: true });
     this.look();
   }
 
-  /** Looks at the clock and whether the round is over. */
+  showRound() {
+    const { game } = this;
+    this.until = Infinity;
+    this.card.hidden = true;
+    this.clock = new Clock((text) => this.app.say(text));
+    const word = game.number < 0 ? "" : game.round.word;
+    this.task.replaceChildren(
+      make("p", {}, "Draw ", make("strong", {}, word)),
+      this.clock.element,
+    );
+    this.task.hidden = false;
+    this.guesses = make("ol", { class: "guesses" });
+    refill(this.panel, [
+      make("h2", {}, `Word ${game.number + 1} of ${game.rounds.length}`),
+      this.guesses,
+      make(
+        "div",
+        { class: "actions" },
+        button("Skip", () => this.skip()),
+        button("Pause", () => this.pause()),
+      ),
+    ]);
+  }
+
+  /** Looks at the clock: at the round's, or at when the next stage begins. */
   look() {
     const { game } = this;
-    game.tick(this.now());
-    this.clock.textContent = `${Math.ceil(game.secondsLeft(this.now()))} s`;
-    if (game.round.over) {
-      clearInterval(this.timer);
-      this.app.board.setEnabled(false);
-      this.showRoundOver();
+    const now = this.now();
+    if (this.isPaused || !this.isPlaying) {
+      return;
     }
+    if (this.stage === "round") {
+      game.tick(now);
+      this.clock.show(game.secondsLeft(now), game.seconds);
+      if (game.round.over) {
+        this.showRoundOver();
+      }
+    } else if (now >= this.until) {
+      this.next();
+    }
+  }
+
+  /** Lets the next stage begin by itself, unless one has all the time in the world. */
+  wait(seconds) {
+    this.until = this.game.seconds === null ? Infinity : this.now() + seconds;
+  }
+
+  next() {
+    if (this.stage === "word") {
+      this.beginRound();
+    } else if (this.game.isOver) {
+      this.showEnd();
+    } else {
+      this.showWord();
+    }
+  }
+
+  skip() {
+    this.game.skip();
+    this.look();
   }
 
   showRoundOver() {
     const { round, isOver } = this.game;
-    const text =
-      round.seconds === null
-        ? `Time is up: not recognised as ${round.word}.`
-        : `It is ${round.word}! Recognised after ${round.seconds.toFixed(1)} seconds.`;
-    const next = isOver
-      ? button("See how it went", () => this.showEnd(), { class: "main" })
-      : button("Next word", () => this.nextRound(), { class: "main" });
-    this.result.replaceWith(
-      make("p", { class: round.seconds === null ? "missed" : "right" }, text),
-      next,
+    const isRight = round.seconds !== null;
+    this.stage = "over";
+    this.app.board.setEnabled(false);
+    this.wait(isRight ? RIGHT_SECONDS : MISSED_SECONDS);
+    const examples = (this.app.examples.get(round.word) || []).slice(0, 3);
+    const children = roundCard(round, isOver, examples, () => this.next());
+    this.showCard(children, "banner");
+    this.panel.querySelector(".actions").hidden = true;
+    this.app.say(children[1].textContent);
+    if (isRight) {
+      this.app.talk.say(`I know, it’s ${withArticle(round.word)}!`);
+      celebrate(byId("confetti"));
+    } else {
+      this.app.talk.say("I did not see it …");
+    }
+  }
+
+  showCard(children, kind = "") {
+    this.card.className = `card ${kind}`;
+    this.card.replaceChildren(...children);
+    this.card.hidden = false;
+    this.card.querySelector("button").focus({ preventScroll: true });
+  }
+
+  pause() {
+    if (this.isPaused) {
+      return;
+    }
+    this.isPaused = true;
+    this.game.pause(this.now());
+    this.app.board.setEnabled(false);
+    this.showCard(pauseCard(this.game, () => this.goOn(), () => this.leave()));
+    this.app.say("Paused");
+  }
+
+  goOn() {
+    this.isPaused = false;
+    if (this.stage === "round") {
+      this.card.hidden = true;
+      this.game.goOn(this.now());
+      this.app.board.setEnabled(true);
+      byId("board").focus({ preventScroll: true });
+      this.look();
+    } else if (this.stage === "word") {
+      this.showWord();
+    } else {
+      this.next();
+    }
+  }
+
+  noteVisibility() {
+    if (document.hidden && this.isPlaying) {
+      this.pause();
+    }
+  }
+
+  /** Keeps the game for after a reload; none where there is none. */
+  keep() {
+    const isKept = this.isPlaying && this.game.rounds.length;
+    remember(
+      "game",
+      isKept
+        ? {
+            game: this.game.state(this.now()),
+            drawing: this.app.board.snapshot(),
+            before: this.before,
+          }
+        : null,
     );
-    this.app.say(text);
-    next.focus();
+  }
+
+  /** Ends the game for good: the page is as it was before. */
+  leave() {
+    this.stop();
+    this.showStart();
+    this.panel.querySelector("button.main").focus();
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.stage = "end";
+    this.isPaused = false;
+    this.keep();
+    this.card.hidden = true;
+    this.task.hidden = true;
+    byId("app").classList.remove("playing");
+    this.app.board.setEnabled(true);
+    this.app.board.restore(this.before);
   }
 
   showEnd() {
-    const { rounds, missed } = this.game;
-    const cards = rounds.map((round) => {
-      const said = round.guess
-        ? `${round.guess.word}, ${percent(round.guess.probability)}`
-        : "nothing was drawn";
-      const how =
-        round.seconds === null ? `missed; last guess: ${said}` : `${round.seconds.toFixed(1)} s`;
-      return make(
-        "li",
-        { class: round.seconds === null ? "missed" : "right" },
-        thumbnail(round.strokes, `Your drawing of ${round.word}`),
-        make("strong", {}, round.word),
-        make("span", {}, how),
-      );
-    });
-    const heading = make(
-      "h2",
-      { tabindex: "-1" },
-      `${rounds.length - missed.length} of ${rounds.length} recognised`,
-    );
-    this.panel.replaceChildren(
-      heading,
-      make("ul", { class: "cards" }, ...cards),
-      button("Play again", () => this.start(drawWords(this.app.words, ROUNDS)), { class: "main" }),
-    );
-    if (missed.length) {
-      this.panel.append(button("Play the missed words", () => this.start(missed)));
-    }
-    this.task.hidden = true;
-    this.app.board.clear();
+    const { game } = this;
+    this.stop();
     this.app.showBoard(false);
-    heading.focus();
+    const again = async () => {
+      this.start(await this.chosen, game.seconds);
+    };
+    this.chosen = fairWords(shuffled(this.app.words), ROUNDS, this.app);
+    const { view, play } = endView(game, this.app.examples, {
+      onAgain: again,
+      onMissed: () => this.start(game.missed, game.seconds),
+    });
+    this.panel.replaceChildren(view);
+    this.app.say(outcome(game));
+    view.querySelector("h2").focus({ preventScroll: true });
+    play();
   }
 }

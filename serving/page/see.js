@@ -1,23 +1,32 @@
-// How the network sees a drawing: its points, and what it guesses after each stroke.
+// How the network reads a drawing: its points, and what it guessed on the way.
 
-import { byId, make, makeSvg, percent } from "./elements.js";
-import { likeliest, latestOnly } from "./guesser.js";
+import { chartOf } from "./chart.js";
+import { byId, counted, make, percent } from "./elements.js";
+import { latestOnly, likeliest } from "./guesser.js";
+import { countPoints } from "./sketch.js";
 
 const CHART_WORDS = 3;
-const MAX_POINTS = 24; // of the chart
-const WIDTH = 360;
-const HEIGHT = 180;
-const LEFT = 40;
-const BOTTOM = 24;
-const TOP = 8;
+const MAX_LOOKS = 32; // of the chart
+const REPLAY_MILLISECONDS = 4000;
 
 export class SeePanel {
   constructor(app) {
     this.app = app;
     this.text = byId("see-text");
+    this.now = byId("see-now");
     this.chart = byId("see-chart");
+    this.slider = byId("see-slider");
     this.isShown = false;
+    this.isPlaying = false;
+    this.strokes = [];
+    this.mark = () => {};
     this.refresh = latestOnly(() => this.look());
+    this.showPart = latestOnly(() => this.lookAtPart());
+    this.slider.addEventListener("input", () => {
+      this.isPlaying = false;
+      this.showPart();
+    });
+    byId("see-play").addEventListener("click", () => this.play());
   }
 
   show() {
@@ -26,93 +35,115 @@ export class SeePanel {
   }
 
   hide() {
-    this.isShown = false;
+    this.isShown = this.isPlaying = false;
     this.app.board.showOverlay(null);
   }
 
   hear({ isDrawing }) {
+    this.isPlaying = false;
     if (!isDrawing) {
       this.refresh();
     }
   }
 
+  /** Looks at the drawing and at its beginnings. */
   async look() {
-    const { board, guesser, words } = this.app;
-    const { number } = board;
+    const { board, guesser, words, threshold } = this.app;
+    const { version } = board;
     const strokes = board.copy();
-    const isStale = () => !this.isShown || number !== board.number || board.pointer !== null;
-    if (!strokes.length) {
-      this.text.textContent = "Draw something first.";
+    const count = countPoints(strokes);
+    this.strokes = strokes;
+    byId("see-replay").hidden = count < 2;
+    this.now.textContent = "";
+    if (count < 2) {
+      this.text.textContent = count ? "A single point says little: draw on." : "Draw something first.";
       this.chart.replaceChildren();
       return;
     }
-    const simplified = await guesser.simplify(strokes);
-    if (isStale()) {
-      return;
-    }
-    board.showOverlay(simplified);
-    const count = (list) => list.reduce((sum, [xs]) => sum + xs.length, 0);
-    this.text.textContent =
-      `You drew ${count(strokes)} points in ${strokes.length} strokes; the network reads the ` +
-      `${count(simplified)} that are marked, one after the other, each as a step from the last.`;
-    const shown = [];
-    const every = Math.ceil(strokes.length / MAX_POINTS);
-    for (let end = 1; end <= strokes.length; end++) {
-      if (end % every && end !== strokes.length) {
-        continue;
-      }
-      const probabilities = await guesser.classify(strokes.slice(0, end)).catch(() => null);
+    this.slider.max = this.slider.value = count;
+    const isStale = () => !this.isShown || version !== board.version;
+    await this.lookAtPart();
+    const looks = [];
+    for (const end of endsOf(count)) {
+      const probabilities = await guesser.classify(beginning(strokes, end));
       if (isStale()) {
         return;
       }
-      if (probabilities) {
-        shown.push({ end, probabilities });
-      }
+      looks.push({ end, probabilities });
     }
-    this.draw(shown, words, strokes.length);
+    const { probabilities } = looks[looks.length - 1];
+    const last = likeliest(probabilities, words, CHART_WORDS).map((guess) => ({
+      ...guess,
+      index: words.indexOf(guess.word),
+    }));
+    const { elements, mark } = chartOf(looks, last, { numPoints: count, threshold });
+    const leaders = looks.map((one) => likeliest(one.probabilities, words, 1)[0].word);
+    const led = leaders.filter((word, i) => word !== leaders[i - 1]);
+    this.chart.replaceChildren(...elements, make("h3", {}, "In the lead"), make("p", {}, led.join(" → ")));
+    this.mark = mark;
+    this.mark(Number(this.slider.value));
   }
 
-  draw(shown, words, numStrokes) {
-    if (!shown.length) {
-      this.chart.replaceChildren();
+  /** Shows the drawing up to the slider's point, and what is guessed then. */
+  async lookAtPart() {
+    const { board, guesser, words } = this.app;
+    const { version } = board;
+    const end = Number(this.slider.value);
+    const strokes = beginning(this.strokes, end);
+    const points = end > 1 ? await guesser.simplify(strokes) : [];
+    const guesses = end > 1 ? likeliest(await guesser.classify(strokes), words, CHART_WORDS) : [];
+    if (!this.isShown || version !== board.version) {
       return;
     }
-    const last = likeliest(shown[shown.length - 1].probabilities, words, CHART_WORDS);
-    const x = (end) => LEFT + ((WIDTH - LEFT - 8) * (end - 1)) / Math.max(numStrokes - 1, 1);
-    const y = (share) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share);
-    const label = `Probabilities after each stroke; in the end ${last
+    board.showOverlay({ strokes, points });
+    this.text.textContent =
+      `${counted(strokes.length, "stroke")}, ${counted(end, "point")}. The network reads the ` +
+      `${countPoints(points)} that are marked, each as a step from the one before.`;
+    this.now.textContent = guesses
       .map(({ word, probability }) => `${word} ${percent(probability)}`)
-      .join(", ")}`;
-    const chart = makeSvg("svg", {
-      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
-      role: "img",
-      "aria-label": label,
-    });
-    for (const share of [0, this.app.threshold, 1]) {
-      chart.append(
-        makeSvg("line", { x1: LEFT, x2: WIDTH, y1: y(share), y2: y(share) }),
-        makeSvg("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)),
-      );
-    }
-    chart.append(
-      makeSvg("text", { x: LEFT, y: HEIGHT - 6 }, "stroke 1"),
-      makeSvg("text", { x: WIDTH, y: HEIGHT - 6, "text-anchor": "end" }, `stroke ${numStrokes}`),
-    );
-    last.forEach(({ word }, rank) => {
-      const index = words.indexOf(word);
-      const points = shown.map(({ end, probabilities }) => [x(end), y(probabilities[index])]);
-      chart.append(
-        makeSvg("polyline", { class: `rank-${rank}`, points: points.map(String).join(" ") }),
-        ...points.map(([cx, cy]) => makeSvg("circle", { class: `rank-${rank}`, cx, cy, r: 3 })),
-      );
-    });
-    const legend = make(
-      "ul",
-      { class: "legend" },
-      ...last.map(({ word, probability }, rank) =>
-        make("li", { class: `rank-${rank}` }, `${word} ${percent(probability)}`),
-      ),
-    );
-    this.chart.replaceChildren(chart, legend);
+      .join(", ");
+    this.slider.setAttribute("aria-valuetext", `${counted(end, "point")}: ${this.now.textContent}`);
+    this.mark(end);
   }
+
+  /** Moves the slider from the first point to the last. */
+  play() {
+    const count = Number(this.slider.max);
+    const start = performance.now();
+    this.isPlaying = true;
+    const step = (now) => {
+      if (!this.isPlaying) {
+        return;
+      }
+      const share = Math.min((now - start) / REPLAY_MILLISECONDS, 1);
+      this.slider.value = Math.max(1, Math.round(share * count));
+      this.showPart();
+      if (share < 1) {
+        requestAnimationFrame(step);
+      } else {
+        this.isPlaying = false;
+      }
+    };
+    requestAnimationFrame(step);
+  }
+}
+
+/** The numbers of points after which the chart has a look: the last and others as far apart. */
+function endsOf(count) {
+  const numLooks = Math.min(count - 1, MAX_LOOKS);
+  const step = (count - 2) / Math.max(numLooks - 1, 1);
+  return Array.from({ length: numLooks }, (_, i) => Math.round(2 + i * step));
+}
+
+/** The strokes up to a point. */
+function beginning(strokes, end) {
+  const begun = [];
+  for (const stroke of strokes) {
+    if (end <= 0) {
+      break;
+    }
+    begun.push(stroke.map((row) => row.slice(0, end)));
+    end -= stroke[0].length;
+  }
+  return begun;
 }

@@ -1,90 +1,132 @@
 // Drawings of one's own words: kept here, saved as files that create_dataset.py reads.
 
-import { byId, button, make, thumbnail } from "./elements.js";
+import { byId, button, counted, make, refill } from "./elements.js";
 import { formatLine, newKeyId, readDrawings } from "./ndjson.js";
+import { fileNames, save } from "./saving.js";
+import { countPoints, sketch } from "./sketch.js";
+import { zip } from "./zip.js";
 
-const MAX_THUMBNAILS = 60; // of a word
+const ENDING = ".ndjson";
+const SHOWN_AT_ONCE = 60; // drawings of a word
 
 export class TeachPanel {
   constructor(app) {
     this.app = app;
     this.word = byId("teach-word");
     this.list = byId("teach-list");
-    this.opened = new Set(); // words whose drawings are shown
-    this.guesses = null;
+    this.shown = new Map(); // how many drawings of a word are shown
+    this.asked = null; // the word whose drawings may be deleted with the next press
+    this.isKeeping = false;
+    this.name = null;
     this.alwaysHears = true; // what was guessed before it is opened
     byId("teach-words").append(...app.words.map((word) => make("option", { value: word })));
-    byId("teach-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.keep();
+    byId("teach-keep").addEventListener("click", () => this.keep());
+    this.word.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) {
+        event.preventDefault(); // no form: a frame may forbid to submit one
+        if (!event.repeat) {
+          this.keep();
+        }
+      }
     });
-    byId("teach-files").addEventListener("change", (event) => this.open(event.target));
+    const files = byId("teach-files");
+    byId("teach-open").addEventListener("click", () => files.click());
+    files.addEventListener("change", () => this.open(files));
     byId("teach-save-all").addEventListener("click", () => this.saveAll());
     this.load();
   }
 
   async load() {
-    const { collection } = this.app;
-    await collection.load();
-    if (!collection.isLasting) {
-      this.app.tell("This browser keeps nothing when the page is closed: save drawings as files.");
-    }
+    await this.app.collection.load();
     this.render();
   }
 
   show() {}
 
-  hide() {}
+  hide() {
+    this.tell([]);
+  }
 
-  hear({ guesses }) {
-    this.guesses = guesses;
+  hear({ namer, guesses }) {
+    this.name = guesses ? namer.word : null;
+  }
+
+  /** Says how something went: a line each. */
+  tell(lines) {
+    byId("teach-status").replaceChildren(...lines.map((line) => make("span", {}, line)));
   }
 
   /** Keeps what is drawn as a drawing of the word. */
   async keep() {
     const { board, collection } = this.app;
     const word = this.word.value.trim();
-    const strokes = board.copy();
-    if (!word || strokes.reduce((sum, [xs]) => sum + xs.length, 0) < 2) {
-      this.app.tell(word ? "Draw something first." : "Choose or type a word first.");
+    const strokes = board.isDrawing ? [] : [...board.strokes];
+    if (this.isKeeping) {
+      return;
+    }
+    if (!word || countPoints(strokes) < 2) {
+      this.tell([word ? "Draw something first." : "Choose or type a word first."]);
       return;
     }
     const drawing = {
       word,
-      strokes,
+      strokes: board.copy(),
       timestamp: `${new Date().toISOString().replace("T", " ").replace("Z", "")} UTC`,
-      recognized: Boolean(this.guesses) && this.guesses[0].word === word,
+      recognized: this.name === word,
       keyId: newKeyId(),
     };
+    this.isKeeping = true;
     if (await this.change(() => collection.add([drawing]))) {
-      board.clear();
+      board.remove(strokes); // what is being drawn meanwhile stays
       const count = collection.byWord().get(word).length;
-      this.app.tell(`Kept ${count} of ${word}.`);
+      const end = collection.isLasting ? "" : ", until the page is closed";
+      this.tell([`Kept ${count} of ${word}${end}.`]);
     }
+    this.isKeeping = false;
   }
 
   async open(input) {
+    const lines = [];
     for (const file of input.files) {
-      this.app.tell(`Opening ${file.name} ...`);
-      const { drawings, skipped, cut } = await readDrawings(file);
-      if (drawings.length && !(await this.change(() => this.app.collection.add(drawings)))) {
-        break;
-      }
-      const reasons = [...skipped].map(([reason, count]) => `${reason} (${count})`);
-      this.app.tell(
-        `${file.name}: ${drawings.length} drawings` +
-          (reasons.length ? `; lines skipped: ${reasons.join(", ")}` : "") +
-          (cut ? "; the rest of the file was left" : ""),
-      );
+      this.tell([...lines, `Opening ${file.name} …`]);
+      lines.push(await this.openFile(file));
     }
+    this.tell(lines);
     input.value = "";
+  }
+
+  /** Opens a file; what came of it. */
+  async openFile(file) {
+    let read;
+    try {
+      read = await readDrawings(file);
+    } catch {
+      return `${file.name} could not be read: it has changed or is gone. Choose it again.`;
+    }
+    const { drawings, skipped, cut } = read;
+    let added = 0;
+    const isKept = await this.change(async () => {
+      added = await this.app.collection.add(drawings);
+    });
+    if (!isKept) {
+      return `${file.name}: nothing was kept.`;
+    }
+    const reasons = [...skipped].map(([reason, count]) => `${reason} (${count})`);
+    return [
+      `${file.name}: ${counted(added, "drawing")}`,
+      ...(added < drawings.length ? [`${drawings.length - added} were here already`] : []),
+      ...(reasons.length ? [`lines skipped: ${reasons.join(", ")}`] : []),
+      ...(cut ? ["the rest of the file was left out"] : []),
+    ].join("; ");
   }
 
   async change(action) {
     try {
       await action();
     } catch (error) {
-      this.app.tell(`That could not be kept: ${error.message || error}. Save files and delete some.`);
+      const remedy =
+        error.name === "QuotaExceededError" ? "Save files and delete some." : "Save files, to lose nothing.";
+      this.tell([`That could not be kept: ${error.message || error}. ${remedy}`]);
       return false;
     }
     this.render();
@@ -93,68 +135,118 @@ export class TeachPanel {
 
   save(word, entries) {
     const lines = entries.map(([, drawing]) => formatLine(drawing));
-    const url = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }));
-    const name = `${word.replace(/[^\p{L}\p{N} ._-]/gu, "_")}.ndjson`;
-    make("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60000);
+    save(fileNames([word], ENDING)[0], new Blob(lines, { type: "application/x-ndjson" }));
   }
 
+  /** Saves a file for each word, in one archive: browsers save at most ten files at once. */
   saveAll() {
-    for (const [word, entries] of this.app.collection.byWord()) {
-      this.save(word, entries);
-    }
+    const words = [...this.app.collection.byWord()];
+    const names = fileNames(words.map(([word]) => word), ENDING);
+    const files = words.map(([, entries], i) => {
+      const lines = entries.map(([, drawing]) => formatLine(drawing));
+      return [names[i], new TextEncoder().encode(lines.join(""))];
+    });
+    save("drawings.zip", new Blob([zip(files)], { type: "application/zip" }));
   }
 
   render() {
     const words = [...this.app.collection.byWord()];
     byId("teach-save-all").hidden = words.length < 2;
-    this.list.replaceChildren(...words.map(([word, entries]) => this.wordItem(word, entries)));
+    this.renderNotice();
+    refill(this.list, words.map(([word, entries]) => this.wordItem(word, entries)));
+  }
+
+  /** What is to be known of where drawings are kept. */
+  renderNotice() {
+    const notice = byId("teach-notice");
+    const isFile = location.protocol === "file:";
+    notice.hidden = this.app.collection.isLasting && !isFile;
+    notice.textContent = this.app.collection.isLasting
+      ? "Drawings are kept in this browser, where other pages opened from this computer’s disk can read them."
+      : "This browser keeps nothing when the page is closed: save drawings as files.";
   }
 
   wordItem(word, entries) {
-    const isOpen = this.opened.has(word);
+    const count = this.shown.get(word) || 0;
     const toggle = () => {
-      this.opened[isOpen ? "delete" : "add"](word);
+      this.shown.set(word, count ? 0 : SHOWN_AT_ONCE);
       this.render();
     };
     const item = make(
       "li",
       {},
       make("span", { class: "name" }, make("strong", {}, word), ` ${entries.length}`),
-      button(isOpen ? "Hide" : "Show", toggle, {
-        "aria-label": `${isOpen ? "Hide" : "Show"} the drawings of ${word}`,
-        "aria-expanded": String(isOpen),
+      button(count ? "Hide" : "Show", toggle, {
+        "data-key": `show ${word}`,
+        "aria-label": `${count ? "Hide" : "Show"} the drawings of ${word}`,
+        "aria-expanded": String(count > 0),
       }),
-      button("Save", () => this.save(word, entries), { "aria-label": `Save ${word} as a file` }),
-      button("Delete", () => this.removeAll(word, entries), {
-        "aria-label": `Delete all drawings of ${word}`,
+      button("Save", () => this.save(word, entries), {
+        "data-key": `save ${word}`,
+        "aria-label": `Save ${word} as a file`,
       }),
+      ...this.deletion(word, entries),
     );
-    if (isOpen) {
-      const cards = entries.slice(0, MAX_THUMBNAILS).map((entry, i) => this.card(entry, i));
-      if (entries.length > MAX_THUMBNAILS) {
-        cards.push(make("li", {}, `and ${entries.length - MAX_THUMBNAILS} more`));
-      }
-      item.append(make("ul", { class: "cards" }, ...cards));
+    if (count) {
+      item.append(this.cards(word, entries, count));
     }
     return item;
   }
 
-  card([key, drawing], i) {
+  /** Asks before it deletes; in the page, as a frame may forbid windows. */
+  deletion(word, entries) {
+    const ask = (wanted) => {
+      this.asked = wanted;
+      this.render();
+    };
+    if (this.asked !== word) {
+      return [
+        button("Delete", () => ask(word), {
+          "data-key": `delete ${word}`,
+          "aria-label": `Delete all drawings of ${word}`,
+        }),
+      ];
+    }
+    const remove = () => {
+      this.asked = null;
+      this.change(() => this.app.collection.remove(entries.map(([key]) => key)));
+    };
+    return [
+      button(`Delete all ${entries.length}`, remove, { "data-key": `delete ${word}`, class: "danger" }),
+      button("Keep them", () => ask(null), { "data-key": `keep ${word}` }),
+    ];
+  }
+
+  /** The newest drawings first. */
+  cards(word, entries, count) {
+    const cards = entries
+      .map((entry, i) => ({ entry, number: i + 1 }))
+      .reverse()
+      .slice(0, count)
+      .map(({ entry, number }) => this.card(entry, number));
+    if (entries.length > count) {
+      const more = () => {
+        this.shown.set(word, count + SHOWN_AT_ONCE);
+        this.render();
+      };
+      cards.push(
+        make("li", {}, button(`Show ${Math.min(entries.length - count, SHOWN_AT_ONCE)} more`, more)),
+      );
+    }
+    return make("ul", { class: "cards" }, ...cards);
+  }
+
+  card([key, drawing], number) {
     const { word, strokes } = drawing;
+    const remove = () => this.change(() => this.app.collection.remove([key]));
     return make(
       "li",
       {},
-      thumbnail(strokes, `${word}, drawing ${i + 1}`),
-      button("Delete", () => this.change(() => this.app.collection.remove([key])), {
-        "aria-label": `Delete drawing ${i + 1} of ${word}`,
+      sketch(strokes, `${word}, drawing ${number}`),
+      button("Delete", remove, {
+        "data-key": `card ${word} ${number}`,
+        "aria-label": `Delete drawing ${number} of ${word}`,
       }),
     );
-  }
-
-  removeAll(word, entries) {
-    if (confirm(`Delete all ${entries.length} drawings of ${word}?`)) {
-      this.change(() => this.app.collection.remove(entries.map(([key]) => key)));
-    }
   }
 }

@@ -1,0 +1,32 @@
+// Words for a game: those that the network knows well enough for a player to be fair.
+
+import { likeliest } from "./guesser.js";
+
+// Of the examples of a word it names at least so many.
+const MIN_SHARE = 0.5;
+
+/**
+ * Takes the first words that are fair; where there are too few, others fill up.
+ *
+ * @param {string[]} candidates in the order in which they are taken.
+ * @param {number} count how many are wanted, at most.
+ * @param {{words: string[], examples: Map, guesser: Guesser}} app
+ * @returns {Promise<string[]>}
+ */
+export async function fairWords(candidates, count, { words, examples, guesser }) {
+  const fair = [];
+  const unfair = [];
+  for (const word of candidates) {
+    if (fair.length === count) {
+      break;
+    }
+    const drawings = examples.get(word) || [];
+    let named = 0;
+    for (const strokes of drawings) {
+      const [first] = likeliest(await guesser.classify(strokes), words, 1);
+      named += first.word === word;
+    }
+    (named >= MIN_SHARE * drawings.length ? fair : unfair).push(word);
+  }
+  return [...fair, ...unfair].slice(0, count);
+}
