@@ -60,7 +60,8 @@ export class SeePanel {
       this.chart.replaceChildren();
       return;
     }
-    this.slider.max = this.slider.value = count;
+    this.slider.max = count; // before the value, which it bounds
+    this.slider.value = count;
     const isStale = () => !this.isShown || version !== board.version;
     await this.lookAtPart();
     const looks = [];
@@ -129,7 +130,7 @@ export class SeePanel {
 }
 
 /** The numbers of points after which the chart has a look: the last and others as far apart. */
-function endsOf(count) {
+export function endsOf(count) {
   const numLooks = Math.min(count - 1, MAX_LOOKS);
   const step = (count - 2) / Math.max(numLooks - 1, 1);
   return Array.from({ length: numLooks }, (_, i) => Math.round(2 + i * step));

@@ -16,7 +16,7 @@ export function withArticle(word) {
   if (!/^[a-z]/.test(word) || WITHOUT_ARTICLE.has(word) || isPlural) {
     return word;
   }
-  return /^[aeio]|^u(?!n[iu]|ke|t)/.test(word) ? `an ${word}` : `a ${word}`;
+  return /^[aeio]|^hour|^u(?!n[iu]|ke|t)/.test(word) ? `an ${word}` : `a ${word}`;
 }
 
 /**

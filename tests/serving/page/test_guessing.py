@@ -1,0 +1,315 @@
+"""What the page guesses, when it says so, and what it does when the part that guesses fails."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weights
+from page_driver import (
+    always,
+    ask,
+    draw,
+    evaluate,
+    guesses,
+    open_page,
+    run_modules,
+    text_of,
+    until,
+    write_page,
+)
+
+from drawings import ink
+
+GUESSER = ["points", "network", "scribble", "guesser"]
+
+# Lets a test have the page's workers, and let time run out at once.
+KNOWN_WORKERS = """
+window.workers = [];
+window.Worker = class extends Worker {
+  constructor(url) { super(url); window.workers.push(this); }
+};
+const later = window.setTimeout;
+window.hurry = false;
+window.setTimeout = (task, time) => later(task, window.hurry ? Math.min(time, 500) : time);
+"""
+
+
+def raw_drawings(count: int) -> list:
+    """Strokes as hands make them, crooked and straight, and single points, with times."""
+    rng = np.random.default_rng(1)
+    drawings = []
+    for _ in range(count):
+        strokes = []
+        for _ in range(rng.integers(1, 5)):
+            steps = rng.choice([-30.5, -4, 0, 0, 1, 3.25, 40], (2, rng.integers(1, 30)))
+            xs, ys = np.cumsum(steps, axis=1).tolist()
+            strokes.append([xs, ys, list(range(len(xs)))])
+        if sum(len(stroke[0]) for stroke in strokes) > 1:
+            drawings.append(strokes)
+    return drawings
+
+
+def random_walk(rng) -> list:
+    """A scribble: up to four strokes, each step in a direction of its own."""
+    strokes = []
+    for _ in range(rng.integers(1, 5)):
+        xs, ys = np.cumsum(rng.integers(-25, 26, (2, rng.integers(60, 120))), axis=1).tolist()
+        strokes.append([xs, ys, list(range(len(xs)))])
+    return strokes
+
+
+@pytest.mark.parametrize("changes", NETWORKS)
+def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
+    params = dataclasses.replace(TINY, **changes)
+    weights = random_weights(params)
+    words = [f"word {i}" for i in range(params.num_classes)]
+    open_page(wide, write_page(tmp_path, params, words, weights=weights))
+    rng = np.random.default_rng(0)
+    drawings = [random_strokes(rng) for _ in range(20)]
+    expected = by_tensorflow(weights, [ink.strokes_to_ink(d) for d in drawings], params=params)
+    for found, answer in zip(expected, ask(wide, "classify", drawings)):
+        ours = {guess["word"]: guess["probability"] for guess in answer}
+        np.testing.assert_allclose(
+            [ours[word] for word in words], found["probabilities"], atol=2e-4
+        )
+        probabilities = [guess["probability"] for guess in answer]
+        assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_strokes_are_simplified_and_refused_as_in_python(wide, tmp_path):
+    open_page(wide, write_page(tmp_path))
+    drawings = raw_drawings(200)
+    assert ask(wide, "simplify", drawings) == [ink.simplify(strokes) for strokes in drawings]
+    unusable = [
+        [],
+        {"a": 1},
+        [[[1, 2]]],
+        [[[1, 2], [1]]],
+        [[[], []]],
+        [[[1, "2"], [1, 2]]],
+        [[[1, 1e300], [1, 2]]],
+        [[[3], [4]]],
+    ]
+    for strokes, reason in zip(unusable, ask(wide, "classify", unusable)):
+        with pytest.raises(ValueError, match=re.escape(reason) + "$"):
+            ink.drawing_to_ink(strokes)
+
+
+def test_what_cannot_be_posted_is_refused_and_guessing_goes_on(wide, tmp_path):
+    open_page(wide, write_page(tmp_path))
+    reason, answer = wide.execute_async_script(
+        """const [done] = arguments;
+        const bad = drawingClassifier.classify([[[() => 1, 2], [1, 2]]]).catch((e) => e.message);
+        const good = drawingClassifier.classify([[[0, 9], [0, 9]]]);
+        Promise.all([bad, good]).then(done);"""
+    )
+    assert reason == "a coordinate is not a number"
+    assert len(answer) == 3
+    draw(wide)
+    until(lambda: guesses(wide))
+
+
+def test_a_long_question_of_a_script_does_not_hold_up_the_one_who_draws(wide, tmp_path):
+    open_page(wide, write_page(tmp_path), before=KNOWN_WORKERS)
+    # A worker that only scripts ask is made when one asks, and here never answers.
+    wide.execute_script(
+        """const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (message) {
+          if (window.workers.indexOf(this) === 0) { post.call(this, message); }
+        };
+        window.answered = false;
+        drawingClassifier.classify([[[0, 9], [0, 9]]]).then(() => { window.answered = true; });"""
+    )
+    draw(wide)
+    until(lambda: guesses(wide))
+    assert evaluate(wide, "window.workers.length") == 2
+    assert not evaluate(wide, "window.answered")
+
+
+def test_a_worker_that_was_killed_is_started_again_and_the_page_says_so(wide, tmp_path):
+    open_page(wide, write_page(tmp_path), before=KNOWN_WORKERS)
+    draw(wide)
+    until(lambda: guesses(wide))
+    wide.execute_script("window.hurry = true; window.workers[0].terminate()")
+    draw(wide, [((-90, 90), (90, 90))])
+    until(lambda: "started again" in text_of(wide, "message"))
+    assert evaluate(wide, "window.workers.length") == 2
+    wide.execute_script("window.hurry = false; document.getElementById('clear').click()")
+    until(lambda: not guesses(wide))
+    draw(wide)
+    until(lambda: guesses(wide))
+
+
+def test_a_question_that_no_worker_answers_is_given_up(wide):
+    reasons = run_modules(
+        wide,
+        GUESSER,
+        """const posted = [];
+        let restarts = 0;
+        window.Worker = class { postMessage(message) { posted.push(message.question); }
+          terminate() {} };
+        const later = window.setTimeout;
+        window.setTimeout = (task, time) => later(task, time > 1000 ? 0 : time);
+        const guesser = new guesserModule.Guesser({}, "", () => { restarts += 1; });
+        const reason = await guesser.look([[[0, 9], [0, 9]]]).catch((error) => error.message);
+        return [reason, posted.filter(Boolean), restarts];""",
+    )
+    assert reasons == ["the network did not answer", ["look", "look"], 2]
+
+
+def test_what_is_asked_while_it_answers_is_answered_once_and_last(wide):
+    seen = run_modules(
+        wide,
+        GUESSER,
+        """const seen = [];
+        let release, now = 0;
+        const task = async () => { const asked = now; await new Promise((r) => { release = r; });
+          seen.push(asked); };
+        const refresh = guesserModule.latestOnly(task);
+        const first = refresh();
+        for (now = 1; now < 5; now++) refresh();
+        release();
+        await new Promise((r) => setTimeout(r, 0));
+        release();
+        await first;
+        return seen;""",
+    )
+    assert seen == [0, 5]
+
+
+def turning_in_numpy(strokes) -> float:
+    """Radians of turning for each length of the unit square that a drawing is in."""
+    points = [np.array(stroke[:2], float) for stroke in ink.simplify(strokes)]
+    every = np.concatenate(points, axis=1)
+    extent = every.max(axis=1) - every.min(axis=1)
+    length = turned = 0.0
+    for stroke in points:
+        steps = np.diff(stroke / extent[:, np.newaxis])
+        length += np.hypot(*steps).sum()
+        angles = np.abs(np.diff(np.arctan2(steps[1], steps[0])))
+        turned += np.minimum(angles, 2 * np.pi - angles).sum()
+    return turned / max(length, 1.0)
+
+
+def test_turning_is_measured_along_strokes_and_not_between_them(wide):
+    rng = np.random.default_rng(0)
+    drawings = [random_walk(rng) for _ in range(20)] + [random_strokes(rng) for _ in range(20)]
+    drawings = [strokes for strokes in drawings if all(len(s[0]) > 1 for s in strokes)]
+    found = run_modules(
+        wide,
+        ["points", "scribble"],
+        "return given[0].map((s) => scribbleModule.turning(pointsModule.prepare(s)));",
+        [[[*stroke[:2], list(range(len(stroke[0])))] for stroke in d] for d in drawings],
+    )
+    np.testing.assert_allclose(found, [turning_in_numpy(d) for d in drawings], rtol=1e-4)
+    # A square: three corners along three sides of length one.
+    square = [[[0, 255, 255, 0], [0, 0, 255, 255]]]
+    assert run_modules(
+        wide,
+        ["points", "scribble"],
+        "return scribbleModule.turning(pointsModule.prepare(given[0]));",
+        square,
+    ) == pytest.approx(np.pi / 3)
+
+
+def test_a_scribble_gets_no_name_however_sure_the_network_is(wide, tmp_path):
+    open_page(wide, write_page(tmp_path, weights=always(1)))
+    walks = [random_walk(np.random.default_rng(seed)) for seed in range(10)]
+    assert all(ask(wide, "isScribble", walks))
+    draw(wide)
+    until(lambda: text_of(wide, "bubble") == "I know, it’s a bee!")
+    wide.execute_script("document.getElementById('clear').click()")
+    walk = np.cumsum(np.random.default_rng(0).integers(-12, 13, (90, 2)), axis=0)
+    draw(wide, [[(int(x), int(y)) for x, y in walk]])
+    until(lambda: guesses(wide) and text_of(wide, "bubble").startswith("Hmm …"))
+    assert guesses(wide)[0] == ("bee", 1.0)
+
+
+def name(wide, looks: list) -> list:
+    """What is named after each look, and whether it is sure; of the words a, b, c."""
+    return run_modules(
+        wide,
+        ["namer"],
+        """const namer = new namerModule.Namer(["a", "b", "c"], 0.5);
+        return given[0].map((look) => {
+          namer.hear({ isScribble: false, ...look });
+          return [namer.word, namer.isSure];
+        });""",
+        [look if isinstance(look, dict) else {"probabilities": look} for look in looks],
+    )
+
+
+def test_a_name_does_not_flicker_with_the_first_place(wide):
+    flickering = [[0.4, 0.45, 0.15], [0.45, 0.4, 0.15]] * 4
+    assert {word for word, _ in name(wide, flickering)} == {"b"}
+    # What is sure is said at once; and another word when it is clearly ahead, for some looks.
+    assert name(wide, [[0.4, 0.3, 0.3], [0.1, 0.6, 0.3]]) == [["a", False], ["b", True]]
+    words = [word for word, _ in name(wide, [[0.4, 0.3, 0.3]] + [[0.05, 0.48, 0.47]] * 4)]
+    assert words[1] == "a" and words[-1] == "b"
+
+
+def test_without_a_likely_word_it_has_no_idea(wide):
+    assert name(wide, [[0.19, 0.18, 0.17]]) == [[None, False]]
+    scribble = {"probabilities": [0.9, 0.05, 0.05], "isScribble": True}
+    assert name(wide, [scribble, [0.9, 0.05, 0.05]]) == [[None, False], ["a", True]]
+
+
+def test_it_says_what_it_saw_and_sees_in_english(wide):
+    words = "crab,ant,umbrella,unicorn,The Mona Lisa,scissors,bus,compass,lightning,кот,hourglass"
+    named = run_modules(
+        wide, ["sentences"], "return given[0].map(sentencesModule.withArticle);", words.split(",")
+    )
+    expected = "a crab,an ant,an umbrella,a unicorn,The Mona Lisa,scissors,a bus,a compass"
+    assert named == [*expected.split(","), "lightning", "кот", "an hourglass"]
+    states = [
+        {"word": None, "named": [], "isSure": False},
+        {"word": None, "named": ["crab"], "isSure": False},
+        {"word": "crab", "named": ["crab"], "isSure": False},
+        {"word": "bicycle", "named": ["ant", "crab", "shoe", "bus", "bicycle"], "isSure": True},
+    ]
+    said = run_modules(
+        wide,
+        ["sentences"],
+        "return given[0].map((s) => Object.values(sentencesModule.sentence(s)));",
+        states,
+    )
+    assert said == [
+        ["", "Hmm … I have no idea yet."],
+        ["", "Hmm … now I am not so sure."],
+        ["", "I see a crab"],
+        ["I saw a crab … a shoe … a bus …", "I know, it’s a bicycle!"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "before", ["delete window.Worker", "window.Worker = class { constructor() { throw 1 } }"]
+)
+def test_without_a_worker_it_says_so_and_still_guesses(wide, tmp_path, before):
+    open_page(wide, write_page(tmp_path), before=before)
+    assert "no Web Worker" in text_of(wide, "message")
+    draw(wide)
+    until(lambda: guesses(wide))
+    assert len(ask(wide, "classify", [[[[0, 9], [0, 9]]]])[0]) == 3
+
+
+def test_the_voice_speaks_when_it_is_switched_on_with_a_voice_of_this_computer(wide, tmp_path):
+    speech = """
+    window.spoken = [];
+    window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+    Object.defineProperty(window, "speechSynthesis", { value: {
+      getVoices: () => [{ lang: "en-US", localService: false, name: "remote" },
+        { lang: "en-GB", localService: true, name: "local" }],
+      cancel() {}, speak({ text, voice }) { window.spoken.push([voice.name, text]); },
+    } });
+    """
+    open_page(wide, write_page(tmp_path, weights=always(0)), before=speech)
+    draw(wide)
+    until(lambda: text_of(wide, "bubble") == "I know, it’s an ant!")
+    assert evaluate(wide, "window.spoken") == []
+    wide.execute_script(
+        "document.getElementById('voice').click(); document.getElementById('clear').click()"
+    )
+    until(lambda: not guesses(wide))
+    draw(wide)
+    until(lambda: ["local", "I know, it’s an ant!"] in evaluate(wide, "window.spoken"))
