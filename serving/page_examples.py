@@ -91,7 +91,7 @@ def _usable(lines: Iterable[bytes]) -> Iterable[tuple[str, Drawing]]:
             continue
         document = json.loads(line)
         strokes = document["drawing"]
-        simplified = ink.simplify(strokes) if ink.is_raw(strokes) else strokes
+        simplified = ink.simplify(strokes) if ink.prepare(strokes)[1] else strokes
         values = [v for stroke in simplified for row in stroke[:2] for v in row]
         if len(values) <= 2 * MAX_POINTS and all(0 <= value <= 255 for value in values):
             yield document["word"], simplified

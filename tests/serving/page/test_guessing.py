@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weights
+from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weights, resampled
 from page_driver import (
     always,
     ask,
@@ -20,6 +20,7 @@ from page_driver import (
 )
 
 from drawings import ink
+from serving import drawing_page
 
 GUESSER = ["points", "network", "scribble", "guesser"]
 
@@ -77,23 +78,74 @@ def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
         assert probabilities == sorted(probabilities, reverse=True)
 
 
+UNUSABLE = [
+    [],
+    {"a": 1},
+    [[[1, 2]]],
+    [[[1, 2], [1]]],
+    [[[], []]],
+    [[[1, "2"], [1, 2]]],
+    [[[1, 1e300], [1, 2]]],
+    [[[-3e38, 3e38], [1, 2]]],
+    [[[3], [4]]],
+    [{"x": 1, "y": 2}],
+    # Points [x, y] that could be taken for [xs, ys, times].
+    [[[0, 0], [50, 100], [100, 0]], [[100, 0], [50, 30], [0, 0]]],
+    [[[0, 0], [50, 60]], [[100, 0], [50, 30], [0, 70]]],
+    [[[0, 0], [0, 100], [100, 100], [100, 0], [0, 0]]],
+]
+
+
 def test_strokes_are_simplified_and_refused_as_in_python(wide, tmp_path):
     open_page(wide, write_page(tmp_path))
     drawings = raw_drawings(200)
     assert ask(wide, "simplify", drawings) == [ink.simplify(strokes) for strokes in drawings]
-    unusable = [
-        [],
-        {"a": 1},
-        [[[1, 2]]],
-        [[[1, 2], [1]]],
-        [[[], []]],
-        [[[1, "2"], [1, 2]]],
-        [[[1, 1e300], [1, 2]]],
-        [[[3], [4]]],
-    ]
-    for strokes, reason in zip(unusable, ask(wide, "classify", unusable)):
+    for strokes, reason in zip(UNUSABLE, ask(wide, "classify", UNUSABLE)):
         with pytest.raises(ValueError, match=re.escape(reason) + "$"):
             ink.drawing_to_ink(strokes)
+
+
+def test_drawings_are_prepared_as_in_python(wide):
+    wide.get("about:blank")
+    raw = raw_drawings(60)
+    rng = np.random.default_rng(0)
+    drawings = [*raw, *([stroke[:2] for stroke in strokes] for strokes in raw)]
+    for _ in range(60):
+        strokes = random_strokes(rng)
+        spacing = rng.choice([4, 15, 40])
+        dense = resampled(strokes, spacing)
+        whole = [np.rint(stroke).astype(int).tolist() for stroke in dense]
+        drawings += [strokes, dense, whole]
+    drawings += [[[list(range(900)), [0, 900] * 450, list(range(900))]]]  # 800,000 units long
+    script = drawing_page.join_modules(["points"]) + (
+        """return arguments[0].map((strokes) => Array.from(pointsModule.prepare(strokes)));"""
+    )
+    simplified = 0
+    for strokes, answer in zip(drawings, wide.execute_script(script, drawings)):
+        simplified += ink.prepare(strokes)[1]
+        expected = ink.drawing_to_ink(strokes)
+        np.testing.assert_array_equal(np.float32(answer).reshape(-1, 3), expected)
+    assert 150 < simplified < 250 < len(drawings)
+
+
+def test_typed_arrays_are_taken_and_what_is_not_a_number_is_refused(wide, tmp_path):
+    open_page(wide, write_page(tmp_path))
+    answers = wide.execute_async_script(
+        """const done = arguments[0];
+        const xs = [0, 0, 200, 200], ys = [0, 200, 200, 90];
+        const dense = [...Array(90).keys()];
+        const kinds = [Array, Uint8Array, Float32Array, Float64Array, Int16Array];
+        const drawings = [
+          ...kinds.map((kind) => [[kind.from(xs), kind.from(ys)]]),
+          ...kinds.map((kind) => [[kind.from(dense), kind.from(dense)]]),
+          [[[1, NaN], [1, 2]]], [[BigInt64Array.from([1n, 2n]), [1, 2]]],
+        ];
+        Promise.all(drawings.map((strokes) =>
+          drawingClassifier.classify(strokes).catch((error) => error.message))).then(done);"""
+    )
+    assert all(isinstance(answer, list) for answer in answers[:10])
+    assert answers[:5] == [answers[0]] * 5 and answers[5:10] == [answers[5]] * 5
+    assert answers[10:] == ["a coordinate is not a number"] * 2
 
 
 def test_what_cannot_be_posted_is_refused_and_guessing_goes_on(wide, tmp_path):
