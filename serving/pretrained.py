@@ -5,10 +5,10 @@ A folder like an export's, without the SavedModel and with weights of 16 bits:
     variables/variables.*      checkpoint, float16, of the network's variables and the global step
     assets.extra/              hparams.json, with the temperature, and classes.txt
     drawing_classifier.onnx    what `Classifier` loads; its weights are the checkpoint's
-    draw.html                  the drawing page
     README.md                  what it is, how it was trained, how good it is
 
-scripts/make_starter.py writes it; on the command line its name is `pretrained`.
+scripts/make_starter.py writes it, and its drawing page as docs/draw.html. On the command line its
+name is `pretrained`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 import tensorflow as tf
 
 import model
-from serving import classifier, drawing_page, onnx_network, weights
+from serving import classifier, onnx_network, weights
 from training import checkpoints, model_dirs
 
 
 def write(
     folder: pathlib.Path, *, checkpoint: str, params: model.HParams, classes: Sequence[str]
 ) -> None:
-    """Writes the folder's files, but for README.md.
+    """Writes the folder's files except README.md.
 
     Args:
       folder: is made where there is none.
@@ -48,7 +48,4 @@ def write(
     checkpoints.write(stored, os.path.join(folder, model_dirs.EXPORT_CHECKPOINT))
     (folder / classifier.ONNX_FILE).write_bytes(
         onnx_network.build(network, params=params, classes=classes, half=True)
-    )
-    drawing_page.write(
-        str(folder / drawing_page.FILE), checkpoint=checkpoint, params=params, classes=classes
     )

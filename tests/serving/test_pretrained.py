@@ -1,6 +1,8 @@
 """The network that comes with the project, and how a folder like it is written and read."""
 
+import base64
 import json
+import re
 
 from common import files
 
@@ -15,6 +17,7 @@ from serving import classifier, drawing_page, pretrained, weights
 from training import model_dirs, warm_start
 
 PRETRAINED = ROOT / files.PRETRAINED
+PAGE = ROOT / "docs/draw.html"
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +74,29 @@ def test_the_folder_fits_the_code():
 
 
 def test_the_folder_is_small():
-    sizes = {path: path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()}
-    assert sum(sizes.values()) <= 10e6
-    assert sizes[PRETRAINED / drawing_page.FILE] <= 4.5e6
+    files_of_it = [PAGE, *(path for path in PRETRAINED.rglob("*") if path.is_file())]
+    assert sum(path.stat().st_size for path in files_of_it) <= 10e6
+    assert PAGE.stat().st_size <= 4.5e6
 
 
-def test_the_page_of_the_folder_has_its_weights():
-    """As the page stores them: base64 of the packed values, see serving/drawing_page.py."""
-    text = (PRETRAINED / drawing_page.FILE).read_text()
+def test_the_page_is_of_this_network():
+    """See serving/drawing_page.py: float32 values of all variables come first, a scale a column."""
+    text = PAGE.read_text()
     shipped = model_dirs.find_model(str(PRETRAINED))
-    assert all(json.dumps(word)[1:-1] in text for word in shipped.classes)
+    description = json.loads(re.search(r'id="model"[^>]*>([^<]+)<', text)[1])
+    assert description["words"] == shipped.classes
+    network = weights.read(shipped.checkpoint, params=shipped.params)
+    variables = list(weights.calibrated(network, params=shipped.params).values())
+    assert [v["shape"] for v in description["variables"]] == [list(v.shape) for v in variables]
+    num_floats = sum(v.size if v.ndim == 1 else v.shape[-1] for v in variables)
+    packed, expected = (
+        np.frombuffer(data[: 4 * num_floats], "<f4")
+        for data in (
+            base64.b64decode(re.search(r'id="weights"[^>]*>([^<]+)<', text)[1]),
+            drawing_page.pack_weights(variables),
+        )
+    )
+    np.testing.assert_allclose(packed, expected, rtol=2e-3, atol=1e-6)
 
 
 # Of the doodles' ten words those that the data set knows.
