@@ -39,6 +39,8 @@ SOURCES = pathlib.Path(__file__).parent / "page"
 MODULES = (
     "points",
     "network",
+    "matrices",
+    "learn",
     "scribble",
     "guesser",
     "namer",

@@ -75,10 +75,18 @@ export class Network {
   }
 
   /**
-   * @param {Float32Array} ink [rows, 3], see ink.js.
+   * @param {Float32Array} ink [rows, 3], see points.js.
    * @returns {Float32Array} the probability of each class.
    */
   probabilities(ink) {
+    return softmax(this.logits(this.embedding(ink)));
+  }
+
+  /**
+   * @param {Float32Array} ink [rows, 3].
+   * @returns {Float32Array} [2 * nodes], the summed outputs of the last LSTM layer.
+   */
+  embedding(ink) {
     const steps = ink.length / 3;
     let values = this.positions ? addPositions(ink, steps) : ink;
     for (const convolution of this.convolutions) {
@@ -90,9 +98,10 @@ export class Network {
       runLstm(backward, values, steps, hidden, true);
       values = hidden;
     }
-    return softmax(this.logits(sumOverSteps(values, steps)));
+    return sumOverSteps(values, steps);
   }
 
+  /** @returns {Float32Array} the classes' logits, the temperature taken into account. */
   logits(embedding) {
     const logits = Float32Array.from(this.dense.bias);
     addProducts(this.dense.kernel, embedding, 1, embedding.length, logits, logits.length);
@@ -318,7 +327,8 @@ function sumOverSteps(values, steps) {
   return sums;
 }
 
-function softmax(logits) {
+/** @returns {Float32Array} the probabilities of logits. */
+export function softmax(logits) {
   const highest = logits.reduce((a, b) => Math.max(a, b));
   const powers = logits.map((logit) => Math.exp(logit - highest));
   const sum = powers.reduce((a, b) => a + b);
