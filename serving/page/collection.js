@@ -1,12 +1,15 @@
 // One's own drawings, kept in the browser: in IndexedDB where there is one, else in memory.
 
-const DATABASE = "drawings";
+const DATABASE = "drawings"; // of the pages that were not saved with drawings inside
 const STORE = "drawings";
 const REQUESTS_AT_ONCE = 200;
 
 /** The drawings that were kept, by word. */
 export class Collection {
-  constructor() {
+  /** @param {{name: string, drawings: object[]}|null} saved what the page was saved with. */
+  constructor(saved = null) {
+    this.saved = saved;
+    this.name = saved ? `${DATABASE} ${saved.name}` : DATABASE;
     this.database = null;
     this.drawings = new Map(); // by a key
     this.numAdded = 0;
@@ -15,7 +18,7 @@ export class Collection {
   /** Takes what was kept before; without a database there is nothing, and nothing lasts. */
   async load() {
     try {
-      this.database = await openDatabase();
+      this.database = await openDatabase(this.name);
       const store = this.database.transaction(STORE).objectStore(STORE);
       const [keys, values] = await Promise.all([
         finished(store.getAllKeys()),
@@ -25,6 +28,24 @@ export class Collection {
     } catch {
       this.database = null; // a private window, or one that forbids it
     }
+    await this.takeSaved();
+  }
+
+  /** Takes what the page was saved with, once: what is deleted stays so. */
+  async takeSaved() {
+    if (!this.saved) {
+      return;
+    }
+    const mark = `${this.name} taken`;
+    try {
+      if (this.database && localStorage.getItem(mark)) {
+        return;
+      }
+      localStorage.setItem(mark, "yes");
+    } catch {
+      // Forbidden here: then they are taken each time.
+    }
+    await this.add(this.saved.drawings);
   }
 
   /** Whether what is kept is there after a reload. */
@@ -88,7 +109,7 @@ export class Collection {
       }
     }
     try {
-      this.database = await openDatabase();
+      this.database = await openDatabase(this.name);
       await this.transact([...this.drawings], (store, [key, drawing]) => store.put(drawing, key));
       return await this.transact(items, request);
     } catch {
@@ -125,8 +146,8 @@ export class Collection {
   }
 }
 
-async function openDatabase() {
-  const request = indexedDB.open(DATABASE, 1);
+async function openDatabase(name) {
+  const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
   return finished(request);
 }

@@ -35,8 +35,8 @@ export class DrawPanel {
   }
 
   pictureOf(word) {
-    const [example] = this.app.examples.get(word) || [];
-    return example ? sketch(example) : "";
+    const drawing = this.app.pictureOf(word);
+    return drawing ? sketch(drawing) : "";
   }
 
   /** Asks for a drawing of a word; of nothing in particular for null. */

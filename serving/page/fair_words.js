@@ -10,10 +10,10 @@ const MIN_SHARE = 0.5;
  *
  * @param {string[]} candidates in the order in which they are taken.
  * @param {number} count how many are wanted, at most.
- * @param {{words: string[], examples: Map, guesser: Guesser}} app
+ * @param {{examples: Map, guesser: Guesser}} app
  * @returns {Promise<string[]>}
  */
-export async function fairWords(candidates, count, { words, examples, guesser }) {
+export async function fairWords(candidates, count, { examples, guesser }) {
   const fair = [];
   const unfair = [];
   for (const word of candidates) {
@@ -23,7 +23,8 @@ export async function fairWords(candidates, count, { words, examples, guesser })
     const drawings = examples.get(word) || [];
     let named = 0;
     for (const strokes of drawings) {
-      const [first] = likeliest(await guesser.classify(strokes), words, 1);
+      const { words, probabilities } = await guesser.look(strokes);
+      const [first] = likeliest(probabilities, words, 1);
       named += first.word === word;
     }
     (named >= MIN_SHARE * drawings.length ? fair : unfair).push(word);

@@ -1,29 +1,37 @@
 // Asks the network what drawings show, in a Web Worker: the thread that draws never waits.
 
+import { learn } from "./learn.js";
 import { Network, unpackWeights } from "./network.js";
 import { checkStrokes, DrawingError, prepare, simplify } from "./points.js";
 import { isScribble } from "./scribble.js";
+import { Student } from "./study.js";
 
 // A worker that has not answered for so long has been killed, or will not be in time for anyone.
 const PATIENCE_MILLISECONDS = 8000;
+const LEARNING_PATIENCE_MILLISECONDS = 60000;
 const MAX_TRIES = 2;
 
-/** What can be asked, by name; a function of the strokes. */
-function makeAnswers({ params, variables, weights }) {
+/** What can be asked, by name; a function of the question. */
+function makeAnswers({ params, variables, weights, words }) {
   const bytes = Uint8Array.from(atob(weights), (character) => character.charCodeAt(0));
-  const network = new Network(params, unpackWeights(variables, bytes.buffer));
+  const student = new Student(new Network(params, unpackWeights(variables, bytes.buffer)), words);
   return {
-    look: (strokes) => {
+    look: ({ strokes }) => {
       const ink = prepare(strokes);
-      return { probabilities: network.probabilities(ink), isScribble: isScribble(ink) };
+      const { words, probabilities, isOwn } = student.guess(ink);
+      // Whoever teaches it a scribble wants that named.
+      return { words, probabilities, isScribble: !isOwn && isScribble(ink) };
     },
-    simplify,
+    simplify: ({ strokes }) => simplify(strokes),
+    study: ({ strokes }) => student.study(strokes),
+    know: ({ vocabulary }) => student.know(vocabulary),
+    learn: ({ rows, numWords }) => learn(rows, numWords),
   };
 }
 
-function answer(answers, { question, strokes }) {
+function answer(answers, question) {
   try {
-    return { value: answers[question](strokes) };
+    return { value: answers[question.question](question) };
   } catch (error) {
     return { reason: error.message, isDrawingError: error instanceof DrawingError };
   }
@@ -55,6 +63,7 @@ export class Guesser {
     this.waiting = new Map(); // what was asked, by number, in the order of asking
     this.numAsked = 0;
     this.timer = null;
+    this.vocabulary = null;
     this.start();
   }
 
@@ -68,6 +77,7 @@ export class Guesser {
       const url = URL.createObjectURL(new Blob([this.source], { type: "text/javascript" }));
       this.worker = new Worker(url);
       this.worker.postMessage(this.model);
+      this.worker.postMessage({ question: "know", vocabulary: this.vocabulary });
     } catch {
       this.becomeLocal();
       return;
@@ -83,6 +93,7 @@ export class Guesser {
     this.worker = null;
     clearTimeout(this.timer);
     this.answers = makeAnswers(this.model);
+    this.answers.know({ vocabulary: this.vocabulary });
     for (const [id, { message }] of this.waiting) {
       this.take({ id, ...answer(this.answers, message) });
     }
@@ -105,8 +116,11 @@ export class Guesser {
   /** Waits for the next answer, and starts another worker where none comes. */
   watch() {
     clearTimeout(this.timer);
-    if (this.worker && this.waiting.size) {
-      this.timer = setTimeout(() => this.restart(), PATIENCE_MILLISECONDS);
+    const [next] = this.waiting.values();
+    if (this.worker && next) {
+      const isLearning = next.message.question === "learn";
+      const patience = isLearning ? LEARNING_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;
+      this.timer = setTimeout(() => this.restart(), patience);
     }
   }
 
@@ -125,26 +139,47 @@ export class Guesser {
     this.onRestart();
   }
 
-  /** @returns {Promise<Float32Array>} the probability of each word; rejects with a DrawingError. */
-  async classify(strokes) {
-    return (await this.look(strokes)).probabilities;
+  /** Guesses the words of a vocabulary from the next question on; see vocabulary.js. */
+  know(vocabulary) {
+    this.vocabulary = vocabulary;
+    const message = { question: "know", vocabulary };
+    if (this.worker) {
+      this.worker.postMessage(message);
+    } else {
+      answer(this.answers, message);
+    }
   }
 
   /**
-   * @returns {Promise<{probabilities: Float32Array, isScribble: boolean}>} the probability of each
-   *   word, and whether it is better to name none; rejects with a DrawingError.
+   * @returns {Promise<{words: string[], probabilities: Float32Array, isScribble: boolean}>} the
+   *   words and the probability of each, and whether it is better to name none; rejects with a
+   *   DrawingError.
    */
   look(strokes) {
-    return this.ask({ question: "look", strokes });
+    return this.askOf(strokes, "look");
   }
 
   /** @returns {Promise<number[][][]>} the simplified strokes; rejects with a DrawingError. */
   simplify(strokes) {
-    return this.ask({ question: "simplify", strokes });
+    return this.askOf(strokes, "simplify");
   }
 
-  async ask(message) {
-    checkStrokes(message.strokes); // what is no drawing may not even be posted
+  /** @returns {Promise<object>} what there is to learn from strokes; see `Student.study`. */
+  study(strokes) {
+    return this.askOf(strokes, "study");
+  }
+
+  /** @returns {Promise<object>} what was learnt; see `learn`. */
+  learn(rows, numWords) {
+    return this.ask({ question: "learn", rows, numWords });
+  }
+
+  async askOf(strokes, question) {
+    checkStrokes(strokes); // what is no drawing may not even be posted
+    return this.ask({ question, strokes });
+  }
+
+  ask(message) {
     return new Promise((resolve, reject) => {
       const id = this.numAsked++;
       if (this.worker) {

@@ -7,9 +7,12 @@ import { byId } from "./elements.js";
 import { unpackExamples } from "./examples.js";
 import { Guesser, latestOnly, likeliest } from "./guesser.js";
 import { addCommands, showCommands } from "./keys.js";
+import { ModeChoice } from "./modes.js";
 import { Namer } from "./namer.js";
+import { OwnWords } from "./own_words.js";
 import { PlayPanel } from "./play.js";
 import { DrawingError } from "./points.js";
+import { pristinePage, savedWith } from "./save_page.js";
 import { SeePanel } from "./see.js";
 import { recall, remember } from "./session.js";
 import { countPoints } from "./sketch.js";
@@ -24,40 +27,57 @@ const GREETING = "Draw, and I guess!";
 
 /** Starts the page; `source` is the program's own text, for its workers. */
 export function startPage(source) {
+  const pristine = pristinePage();
   byId("app").hidden = false;
-  const app = new App(JSON.parse(byId("model").textContent), source);
+  const app = new App(JSON.parse(byId("model").textContent), source, pristine);
   offerInterface(app);
   app.start();
   byId("dead").remove();
 }
 
 class App {
-  constructor(model, source) {
+  constructor(model, source, pristine) {
     const { words, threshold } = model;
-    this.words = words;
+    this.networkWords = words;
     this.threshold = threshold;
+    this.pristine = pristine;
     this.newGuesser = () =>
       new Guesser({ ...model, weights: byId("weights").textContent }, source, () =>
         this.tell("The part that guesses had stopped; it was started again."),
       );
     this.guesser = this.newGuesser();
     this.examples = unpackExamples(byId("examples").textContent, words);
-    this.collection = new Collection();
+    const saved = savedWith(pristine);
+    this.collection = new Collection(saved);
+    this.own = new OwnWords({
+      networkWords: words,
+      examples: this.examples,
+      collection: this.collection,
+      newGuesser: this.newGuesser,
+      onChange: () => this.hearOfWords(),
+    });
+    this.chosenMode = recall("mode") || (saved ? "own" : null);
+    this.vocabulary = this.own.vocabulary;
     this.namer = new Namer(words, threshold);
     this.talk = new Talk(new Voice(byId("voice")));
     this.heard = null; // the number of the drawing that was heard last
     this.open = "draw";
   }
 
+  /** The words that are guessed. */
+  get words() {
+    return this.vocabulary.words;
+  }
+
   start() {
     const commands = { undo: byId("undo"), redo: byId("redo"), clear: byId("clear") };
-    const refresh = latestOnly(() => this.look());
+    this.refresh = latestOnly(() => this.look());
     this.board = new Board(byId("board"), () => {
       showCommands(this.board, commands);
       byId("empty").hidden = this.board.strokes.length > 0;
       byId("tools").classList.toggle("away", this.board.isDrawing);
       this.keepDrawing();
-      refresh();
+      this.refresh();
     });
     this.panels = {
       draw: new DrawPanel(this),
@@ -66,6 +86,9 @@ class App {
       see: new SeePanel(this),
       teach: new TeachPanel(this),
     };
+    this.modeChoice = new ModeChoice([byId("draw-mode"), byId("teach-mode")], this.own, (mode) =>
+      this.chooseMode(mode),
+    );
     addTabs(Object.keys(this.panels), (name) => this.show(name));
     addCommands(this.board, commands);
     addAbout();
@@ -95,6 +118,51 @@ class App {
     byId("main").dataset.open = name;
     this.panels[name].show();
     return true;
+  }
+
+  /** Guesses the words of a mode; the choice is kept for as long as the window is open. */
+  chooseMode(mode) {
+    this.chosenMode = mode;
+    remember("mode", mode);
+    this.learn(mode);
+  }
+
+  /** Learns what is kept now, after `word` was or something else changed. */
+  learnKept(word = null) {
+    if (word !== null && this.chosenMode === null && this.own.offers("own")) {
+      this.chooseMode("own");
+    } else {
+      this.learn(this.chosenMode || "network");
+    }
+  }
+
+  async learn(mode) {
+    try {
+      await this.own.setMode(mode);
+    } catch (error) {
+      this.tell(`Your words were not learnt: ${error.message}.`);
+    }
+    this.modeChoice.render();
+  }
+
+  /** Takes the words that were learnt; a game goes on with those that it began with. */
+  hearOfWords() {
+    this.panels.teach.renderReport();
+    if (this.vocabulary === this.own.vocabulary || this.panels.play.isPlaying) {
+      return;
+    }
+    this.vocabulary = this.own.vocabulary;
+    this.guesser.know(this.vocabulary);
+    this.namer = new Namer(this.words, this.threshold);
+    this.modeChoice.render();
+    this.refresh();
+  }
+
+  /** A drawing of a word, to show what it is: one's own, or another's; none for null. */
+  pictureOf(word) {
+    const [example] = this.examples.get(word) || [];
+    const [own] = this.collection.byWord().get(word) || [];
+    return own ? own[1].strokes : example || null;
   }
 
   showBoard(isShown) {
@@ -130,12 +198,12 @@ class App {
 
   /** Looks at the drawing and tells the panels. */
   async look() {
-    const { board, namer, words } = this;
+    const { board, namer, vocabulary } = this;
     const { number } = board;
     const strokes = board.copy();
     const seen = countPoints(strokes) > 1 ? await this.ask(strokes) : null;
-    if (number !== board.number) {
-      return; // it was taken back meanwhile; what is there now is guessed next
+    if (number !== board.number || vocabulary !== this.vocabulary) {
+      return; // there is another drawing now, or other words; they are guessed next
     }
     if (number !== this.heard) {
       this.heard = number;
@@ -147,8 +215,8 @@ class App {
     if (seen) {
       const means = namer.hear(seen);
       // What is shown while one draws flickers less; in the end it is what the network says.
-      guesses = likeliest(isDrawing ? means : seen.probabilities, words, TOP_GUESSES);
-      answer = namer.isSure ? likeliest(seen.probabilities, words, 1)[0] : null;
+      guesses = likeliest(isDrawing ? means : seen.probabilities, this.words, TOP_GUESSES);
+      answer = namer.isSure ? likeliest(seen.probabilities, this.words, 1)[0] : null;
     }
     for (const [name, panel] of Object.entries(this.panels)) {
       if (panel.hear && (name === this.open || panel.alwaysHears)) {
@@ -191,14 +259,15 @@ function addAbout() {
 
 /** What other pages and scripts may ask; by a worker of its own, so that drawing never waits. */
 function offerInterface(app) {
-  const { words, threshold } = app;
+  const { networkWords: words, threshold } = app;
   let guesser = null;
   const own = () => (guesser = guesser || app.newGuesser());
   window.drawingClassifier = {
     words,
     threshold,
     /** A promise of `[{word, probability}]`, likeliest first; rejects with the reason. */
-    classify: async (strokes) => likeliest(await own().classify(strokes), words, words.length),
+    classify: async (strokes) =>
+      likeliest((await own().look(strokes)).probabilities, words, words.length),
     /** A promise of the strokes as the published simplified drawings have them. */
     simplify: async (strokes) => own().simplify(strokes),
     /** A promise of whether strokes are a scribble, for which no word should be taken. */

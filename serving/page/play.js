@@ -86,6 +86,7 @@ export class PlayPanel {
   }
 
   showStart() {
+    this.app.hearOfWords(); // what was learnt while a game went on
     const { words } = this.app;
     const rounds = Math.min(ROUNDS, words.length);
     this.stage = "start";

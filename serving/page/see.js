@@ -48,7 +48,7 @@ export class SeePanel {
 
   /** Looks at the drawing and at its beginnings. */
   async look() {
-    const { board, guesser, words, threshold } = this.app;
+    const { board, guesser, threshold } = this.app;
     const { version } = board;
     const strokes = board.copy();
     const count = countPoints(strokes);
@@ -66,13 +66,16 @@ export class SeePanel {
     await this.lookAtPart();
     const looks = [];
     for (const end of endsOf(count)) {
-      const probabilities = await guesser.classify(beginning(strokes, end));
+      const seen = await guesser.look(beginning(strokes, end));
       if (isStale()) {
         return;
       }
-      looks.push({ end, probabilities });
+      looks.push({ end, ...seen });
     }
-    const { probabilities } = looks[looks.length - 1];
+    const { words, probabilities } = looks[looks.length - 1];
+    if (looks.some((one) => one.words.length !== words.length)) {
+      return; // other words were learnt meanwhile; `hear` will have it look again
+    }
     const last = likeliest(probabilities, words, CHART_WORDS).map((guess) => ({
       ...guess,
       index: words.indexOf(guess.word),
@@ -87,12 +90,13 @@ export class SeePanel {
 
   /** Shows the drawing up to the slider's point, and what is guessed then. */
   async lookAtPart() {
-    const { board, guesser, words } = this.app;
+    const { board, guesser } = this.app;
     const { version } = board;
     const end = Number(this.slider.value);
     const strokes = beginning(this.strokes, end);
     const points = end > 1 ? await guesser.simplify(strokes) : [];
-    const guesses = end > 1 ? likeliest(await guesser.classify(strokes), words, CHART_WORDS) : [];
+    const seen = end > 1 ? await guesser.look(strokes) : null;
+    const guesses = seen ? likeliest(seen.probabilities, seen.words, CHART_WORDS) : [];
     if (!this.isShown || version !== board.version) {
       return;
     }

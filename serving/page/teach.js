@@ -1,7 +1,9 @@
 // Drawings of one's own words: kept here, saved as files that create_dataset.py reads.
 
 import { byId, button, counted, make, refill } from "./elements.js";
+import { reportView } from "./modes.js";
 import { formatLine, newKeyId, readDrawings } from "./ndjson.js";
+import { pageWith } from "./save_page.js";
 import { fileNames, save } from "./saving.js";
 import { countPoints, sketch } from "./sketch.js";
 import { zip } from "./zip.js";
@@ -19,7 +21,7 @@ export class TeachPanel {
     this.isKeeping = false;
     this.name = null;
     this.alwaysHears = true; // what was guessed before it is opened
-    byId("teach-words").append(...app.words.map((word) => make("option", { value: word })));
+    byId("teach-words").append(...app.networkWords.map((word) => make("option", { value: word })));
     byId("teach-keep").addEventListener("click", () => this.keep());
     this.word.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) {
@@ -33,12 +35,14 @@ export class TeachPanel {
     byId("teach-open").addEventListener("click", () => files.click());
     files.addEventListener("change", () => this.open(files));
     byId("teach-save-all").addEventListener("click", () => this.saveAll());
+    byId("teach-save-page").addEventListener("click", () => this.savePage());
     this.load();
   }
 
   async load() {
     await this.app.collection.load();
     this.render();
+    this.app.learnKept();
   }
 
   show() {}
@@ -76,7 +80,7 @@ export class TeachPanel {
       keyId: newKeyId(),
     };
     this.isKeeping = true;
-    if (await this.change(() => collection.add([drawing]))) {
+    if (await this.change(() => collection.add([drawing]), word)) {
       board.remove(strokes); // what is being drawn meanwhile stays
       const count = collection.byWord().get(word).length;
       const end = collection.isLasting ? "" : ", until the page is closed";
@@ -120,7 +124,8 @@ export class TeachPanel {
     ].join("; ");
   }
 
-  async change(action) {
+  /** Changes what is kept, and learns it; `word` was kept by hand. */
+  async change(action, word = null) {
     try {
       await action();
     } catch (error) {
@@ -130,6 +135,7 @@ export class TeachPanel {
       return false;
     }
     this.render();
+    this.app.learnKept(word);
     return true;
   }
 
@@ -149,11 +155,24 @@ export class TeachPanel {
     save("drawings.zip", new Blob([zip(files)], { type: "application/zip" }));
   }
 
+  /** Saves the page with the drawings inside. */
+  savePage() {
+    const drawings = [...this.app.collection.byWord().values()].flat().map(([, drawing]) => drawing);
+    const page = pageWith(this.app.pristine, { name: newKeyId(), drawings });
+    save("draw.html", new Blob([page], { type: "text/html" }));
+  }
+
   render() {
     const words = [...this.app.collection.byWord()];
     byId("teach-save-all").hidden = words.length < 2;
+    byId("teach-save-page").hidden = words.length < 1;
     this.renderNotice();
     refill(this.list, words.map(([word, entries]) => this.wordItem(word, entries)));
+  }
+
+  /** How good what was learnt is. */
+  renderReport() {
+    byId("teach-report").replaceChildren(...reportView(this.app.own));
   }
 
   /** What is to be known of where drawings are kept. */

@@ -14,7 +14,7 @@ export class WordsPanel {
   show() {
     this.app.showBoard(false);
     if (!this.items) {
-      this.items = this.app.words.map((word) => this.item(word));
+      this.items = this.app.networkWords.map((word) => this.item(word));
       this.list.append(...this.items.map(({ element }) => element));
     }
   }

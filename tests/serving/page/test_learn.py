@@ -49,7 +49,7 @@ class Rows:
         self.noises = weights * np.where(self.kinds == WHOLE, NOISE, BEGINNING_NOISE)
         self.targets = (self.labels[:, np.newaxis] == np.arange(self.num_words)).astype(float)
 
-    def scores(self, asked, *, kept=slice(None)):
+    def scores(self, asked, *, kept=...):
         """Solves for the rows that are kept: [asked, K], neither divided nor shifted."""
         rows = self.features[kept].astype(np.float64) * self.scale
         near = kernel(rows, rows) + np.diag(self.noises[kept])
