@@ -86,7 +86,7 @@ def test_drawings_are_kept_saved_and_converted(browser, downloads, tmp_path, tra
     browser.refresh()
     show(browser, "teach")
     until(lambda: kept(browser) == ["a/b 1", "bee 2"])
-    press(browser, "Save all files")
+    press(browser, "Save for training")
     archive = downloads / "drawings.zip"
     until(archive.exists)
     folder = tmp_path / "unpacked"
@@ -126,7 +126,7 @@ def test_twelve_words_are_saved_as_twelve_files(wide, tmp_path):
         paths.append(tmp_path / f"{number}.ndjson")
         paths[-1].write_bytes(ndjson_line(f"word {number:02}", SQUARE))
     open_files(wide, *paths)
-    press(wide, "Save all files")
+    press(wide, "Save for training")
     until((folder / "drawings.zip").exists)
     names = zipfile.ZipFile(folder / "drawings.zip").namelist()
     assert names == [f"word {number:02}.ndjson" for number in range(12)]
