@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import re
 import zlib
@@ -78,7 +79,7 @@ def as_ndjson(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
             if head.startswith(magic):
                 raise NotDrawingsError(f"is {kind}; unpack it")
         encoding = json.detect_encoding(head)
-        if not encoding.startswith("utf-8"):
+        if not encoding.startswith("utf-8") and _begins_as_json(head.decode(encoding, "replace")):
             file = io.BytesIO(file.read().decode(encoding, "replace").encode())
             head = _peek(file)
         yield _line_by_line(file) if _is_laid_out(head) else file
@@ -95,6 +96,13 @@ def _peek(file: Any) -> bytes:
     return head
 
 
+def _begins_as_json(text: str) -> bool:
+    """Returns whether a text begins as JSON does, which a damaged first line of UTF-8 does not when
+    it is taken for UTF-16."""
+    text = text.lstrip("\ufeff \t\r\n")
+    return text.startswith(("{", "[")) and text[:4].isascii()
+
+
 def _is_laid_out(head: bytes) -> bool:
     """Returns whether a file begins as JSON of more or less than a drawing a line: with an array,
     which no line of ndjson is, or with a brace alone."""
@@ -108,14 +116,18 @@ def _line_by_line(file: IO[bytes]) -> IO[bytes]:
     content = file.read()
     try:
         text = content.decode("utf-8-sig").strip()
-        items: list = []
+        values: list = []
         decoder, at = json.JSONDecoder(), 0
         while at < len(text):
             value, end = decoder.raw_decode(text, at)
-            items += value if isinstance(value, list) else [value]
+            values.append(value)
             blanks = _BLANKS.match(text, end)
             assert blanks  # of any number
             at = blanks.end()
+        kinds = set(map(type, values))
+        if len(kinds) != 1:  # lines of ndjson after a damaged one
+            return io.BytesIO(content)
+        items = itertools.chain.from_iterable(values) if kinds == {list} else values
         return io.BytesIO(b"".join(orjson.dumps(item) + b"\n" for item in items))
     except (ValueError, TypeError, RecursionError):  # the last two by what orjson does not write
         return io.BytesIO(content)
