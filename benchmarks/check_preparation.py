@@ -23,10 +23,10 @@ from typing import Any
 
 import shared  # noqa: F401  (lets the next lines import)
 from common import console
+from common.quiet_tensorflow import tf
 
 import browser as browsers
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
 from dataset import conversion
