@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import logging
 import os
 import re
@@ -174,7 +173,7 @@ def _print_whatever_the_terminal_lacks() -> None:
     """Has letters that the terminal's encoding does not know printed as `\\u043a`, rather than end
     the program by an error, after all its work."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if hasattr(stream, "reconfigure"):  # a `_LastingOutput` has it of its stream
             stream.reconfigure(errors="backslashreplace")
 
 
