@@ -80,8 +80,8 @@ def evaluate(browser, expression: str, *arguments):
 
 
 def until(condition):
-    """What a condition gives as soon as it is true; gives up after ten seconds."""
-    deadline = time.monotonic() + 10
+    """What a condition gives as soon as it is true; gives up after half a minute."""
+    deadline = time.monotonic() + 30
     while not (value := condition()):
         assert time.monotonic() < deadline, "this did not come true"
         time.sleep(0.02)

@@ -56,18 +56,19 @@ export function guessRow({ word, probability }, { isSaid = false, picture = "" }
 
 /**
  * Fills an element anew. The focus stays on what has the same `data-key` as the focused element
- * had, or goes to the element with the key `otherwise`.
+ * had; where that is gone, it goes to what stands in its place.
  */
-export function refill(element, children, otherwise = null) {
-  const focused = element.contains(document.activeElement) ? document.activeElement : null;
-  const key = focused && focused.dataset.key;
+export function refill(element, children) {
+  const keyed = () => [...element.querySelectorAll("[data-key]")];
+  const before = keyed();
+  const place = before.indexOf(document.activeElement);
+  const key = place < 0 ? null : before[place].dataset.key;
   element.replaceChildren(...children);
-  if (focused) {
-    const keyed = [...element.querySelectorAll("[data-key]")];
-    const next =
-      keyed.find((one) => one.dataset.key === key) ||
-      keyed.find((one) => one.dataset.key === otherwise) ||
-      element;
-    next.focus();
+  if (key !== null) {
+    const after = keyed();
+    const next = after.find((one) => one.dataset.key === key) || after[Math.min(place, after.length - 1)];
+    if (next) {
+      next.focus();
+    }
   }
 }

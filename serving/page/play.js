@@ -2,7 +2,7 @@
 
 import { Clock } from "./clock.js";
 import { celebrate } from "./confetti.js";
-import { button, byId, guessRow, make, refill } from "./elements.js";
+import { button, byId, guessRow, make } from "./elements.js";
 import { endView, outcome } from "./ending.js";
 import { fairWords } from "./fair_words.js";
 import { Game, ROUNDS, shuffled } from "./game.js";
@@ -22,6 +22,7 @@ export class PlayPanel {
     this.task = byId("task");
     this.card = byId("card");
     this.game = null;
+    this.chosen = null; // a promise of the next game's words
     this.stage = "start"; // then "word", "round", "over", one after the other, and "end"
     this.isPaused = false;
     this.until = Infinity; // when the next stage begins by itself, in seconds
@@ -91,9 +92,24 @@ export class PlayPanel {
     const rounds = Math.min(ROUNDS, words.length);
     this.stage = "start";
     this.app.showBoard(false);
-    this.chosen = fairWords(shuffled(words), ROUNDS, this.app);
-    const start = async (seconds) => this.start(await this.chosen, seconds);
+    this.choose();
+    const start = (seconds) => this.startWithChosen(seconds);
     this.panel.replaceChildren(startView(this.app, rounds, start));
+  }
+
+  /** Chooses words while one still looks at something else. */
+  choose() {
+    const words = shuffled(this.app.words);
+    this.chosen =
+      this.chosen || fairWords(words, ROUNDS, this.app).catch(() => words.slice(0, ROUNDS));
+  }
+
+  async startWithChosen(seconds) {
+    const words = await this.chosen;
+    if (!this.isPlaying) {
+      this.chosen = null;
+      this.start(words, seconds);
+    }
   }
 
   start(words, seconds) {
@@ -150,7 +166,7 @@ export class PlayPanel {
     );
     this.task.hidden = false;
     this.guesses = make("ol", { class: "guesses" });
-    refill(this.panel, [
+    this.panel.replaceChildren(
       make("h2", {}, `Word ${game.number + 1} of ${game.rounds.length}`),
       this.guesses,
       make(
@@ -159,7 +175,7 @@ export class PlayPanel {
         button("Skip", () => this.skip()),
         button("Pause", () => this.pause()),
       ),
-    ]);
+    );
   }
 
   /** Looks at the clock: at the round's, or at when the next stage begins. */
@@ -296,12 +312,9 @@ export class PlayPanel {
     const { game } = this;
     this.stop();
     this.app.showBoard(false);
-    const again = async () => {
-      this.start(await this.chosen, game.seconds);
-    };
-    this.chosen = fairWords(shuffled(this.app.words), ROUNDS, this.app);
+    this.choose();
     const { view, play } = endView(game, this.app.examples, {
-      onAgain: again,
+      onAgain: () => this.startWithChosen(game.seconds),
       onMissed: () => this.start(game.missed, game.seconds),
     });
     this.panel.replaceChildren(view);

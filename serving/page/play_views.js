@@ -17,7 +17,10 @@ export function startView({ words, threshold, examples }, rounds, onStart) {
   });
   const start = button(
     "Start",
-    () => onStart(SECONDS[choice.querySelector("input:checked").value]),
+    () => {
+      start.textContent = "Choosing words …";
+      onStart(SECONDS[choice.querySelector("input:checked").value]);
+    },
     { class: "main large" },
   );
   const drawings = words

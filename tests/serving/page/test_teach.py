@@ -150,6 +150,12 @@ def test_deleting_asks_first_and_the_focus_stays(teaching):
     press(teaching, "Delete all drawings of cow")
     press(teaching, "Delete all 2")
     until(lambda: kept(teaching) == ["bee 1"])
+    keep(teaching, "bee")
+    newest = "//button[@aria-label='Delete drawing 2 of bee']"
+    teaching.find_element(By.XPATH, newest).send_keys(Keys.ENTER)
+    until(lambda: kept(teaching) == ["bee 1"])
+    label = "document.activeElement.ariaLabel"
+    assert evaluate(teaching, label) == "Delete drawing 1 of bee"  # which stands there now
     press(teaching, "Delete drawing 1 of bee")
     until(lambda: kept(teaching) == [])
 
