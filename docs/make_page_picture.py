@@ -1,8 +1,9 @@
 r"""Takes the picture of the drawing page that the README shows.
 
-    python docs/make_page_picture.py --model=runs/2026-11-22-174400
+    python docs/make_page_picture.py --model=runs/2026-11-22-174400 --examples=rnn_tutorial_data
 
-The model should know the word of the drawing, coffee cup. Needs Chromium and its driver.
+The model should know the word of the drawing, coffee cup. The examples are those of
+make_drawing_page.py. Needs Chromium and its driver.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from common.quiet_tensorflow import tf
 
 import browser as browsers
 from absl import flags
-from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from drawings import ndjson
-from serving import drawing_page
-from training import model_dirs
+from serving import drawing_page, page_examples
+from training import best, model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
+_EXAMPLES = flags.DEFINE_string("examples", None, "Folder of ndjson files.", required=True)
 
 # Leads a pointer along a drawing, which then fills most of the board.
 DRAW = """
@@ -31,11 +32,11 @@ const ends = [0, 1].map((axis) => arguments[0].flatMap((stroke) => stroke[axis])
   .map((values) => [Math.min(...values), Math.max(...values)]);
 const board = document.getElementById("board");
 const box = board.getBoundingClientRect();
-const scale = (0.8 * box.height) / Math.max(...ends.map(([lower, upper]) => upper - lower));
+const scale = (0.7 * box.height) / Math.max(...ends.map(([lower, upper]) => upper - lower));
 for (const [xs, ys] of arguments[0]) {
   const send = (kind, i) => board.dispatchEvent(new PointerEvent(kind, { pointerId: 1, button: 0,
-    clientX: box.left + 0.25 * box.width + (xs[i] - ends[0][0]) * scale,
-    clientY: box.top + 0.1 * box.height + (ys[i] - ends[1][0]) * scale }));
+    clientX: box.left + box.width / 2 + (xs[i] - (ends[0][0] + ends[0][1]) / 2) * scale,
+    clientY: box.top + 0.45 * box.height + (ys[i] - (ends[1][0] + ends[1][1]) / 2) * scale }));
   board.setPointerCapture = () => {};
   send("pointerdown", 0);
   xs.forEach((_, i) => send("pointermove", i));
@@ -48,15 +49,20 @@ def main() -> None:
     tf.compat.v1.disable_eager_execution()
     document = ndjson.parse_document((paths.DOCS / "coffee_cup.ndjson").read_bytes())
     found = model_dirs.find_model(_MODEL.value)
-    with tempfile.TemporaryDirectory() as folder, browsers.opened(width=1000, height=780) as page:
+    with tempfile.TemporaryDirectory() as folder, browsers.opened(width=1200, height=900) as page:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(
-            path, checkpoint=found.checkpoint, params=found.params, classes=found.classes
+            path,
+            checkpoint=found.checkpoint,
+            params=found.params,
+            classes=found.classes,
+            examples=page_examples.from_ndjson(_EXAMPLES.value, found.classes),
+            evaluation=best.evaluation_of(_MODEL.value, found.checkpoint),
         )
         page.get(f"file://{path}")
-        page.find_element(By.ID, "tab-see").click()
         page.execute_script(DRAW, document["drawing"])
-        WebDriverWait(page, 20).until(lambda p: p.find_elements(By.CSS_SELECTOR, "#see-chart svg"))
+        said = "return document.getElementById('bubble').textContent"
+        WebDriverWait(page, 20).until(lambda p: document["word"] in p.execute_script(said))
         target = paths.DOCS / "pictures/drawing_page.png"
         page.save_screenshot(str(target))
         print(target)
