@@ -27,7 +27,7 @@ MAX_BYTES = 600_000
 MAX_POINTS = 120
 
 # A class that is not among so many records for each class is too rare to look for.
-MAX_RECORDS_PER_CLASS = 300
+MAX_RECORDS_PER_CLASS = 100
 
 Drawing = Sequence[Sequence[Sequence[int]]]  # strokes [xs, ys], whole numbers from 0 to 255
 Examples = Mapping[str, Sequence[Drawing]]

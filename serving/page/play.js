@@ -271,6 +271,7 @@ export class PlayPanel {
   noteVisibility() {
     if (document.hidden && this.isPlaying) {
       this.pause();
+      this.keep(); // a phone may end the page without another word
     }
   }
 

@@ -211,19 +211,26 @@ STATES = {
 }
 
 
+def violations(browser) -> list:
+    """What axe-core finds, and where."""
+    return browser.execute_async_script(
+        """const [done] = arguments;
+        document.getAnimations().forEach((animation) => animation.finish());
+        axe.run().then(({ violations }) => done(violations.map(({ id, nodes }) =>
+          [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])])));"""
+    )
+
+
 @pytest.mark.parametrize("state", STATES)
-def test_axe_finds_nothing_in_the_light_nor_in_the_dark(page, axe, state):
+def test_axe_finds_nothing_in_the_light_in_the_dark_and_on_a_phone(page, axe, state):
     STATES[state](page)
     page.execute_script(axe)
-    for scheme in ("light", "dark"):
-        with media(page, prefers_color_scheme=scheme, prefers_reduced_motion="reduce"):
-            violations = page.execute_async_script(
-                """const [done] = arguments;
-                document.getAnimations().forEach((animation) => animation.finish());
-                axe.run().then(({ violations }) => done(violations.map(({ id, nodes }) =>
-                  [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])])));"""
-            )
-            assert violations == [], scheme
+    with media(page, prefers_color_scheme="light", prefers_reduced_motion="reduce"):
+        assert violations(page) == []
+        with window(page, 390, 844):
+            assert violations(page) == []
+    with media(page, prefers_color_scheme="dark", prefers_reduced_motion="reduce"):
+        assert violations(page) == []
 
 
 def luminance(color: str) -> float:

@@ -143,6 +143,8 @@ def test_a_game_pauses_where_it_cannot_be_seen_and_goes_on_with_its_time(game):
         delete document.hidden;"""
     )
     until(lambda: "Paused" in text_of(game, "card"))
+    kept = evaluate(game, "JSON.parse(sessionStorage.getItem('game')).game")
+    assert kept["number"] == 0 and 5 <= kept["spent"] < 15
     pass_time(game, 500)
     press(game, "Go on")
     assert 13 <= int(text_of(game, "task").split("\n")[-1]) <= 15
