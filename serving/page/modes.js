@@ -36,7 +36,7 @@ export class ModeChoice {
       both: "Both",
     };
     const input = make("input", { type: "radio", name, value: mode, "data-key": mode });
-    input.checked = this.own.mode === mode;
+    input.checked = mode === (this.own.offers(this.own.mode) ? this.own.mode : "network");
     input.addEventListener("change", () => this.onChoice(mode));
     return make("label", {}, input, make("span", {}, labels[mode]));
   }
@@ -64,7 +64,7 @@ export function reportView({ report, progress, networkWords }) {
       make(
         "p",
         { class: "soft" },
-        `Of the ${counted(networkWords.length, "word")} that it knew, it takes ${percent(taken)} for yours.`,
+        `Of drawings of the ${counted(networkWords.length, "word")}, it takes ${percent(taken)} for yours.`,
       ),
     );
   }

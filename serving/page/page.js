@@ -145,13 +145,14 @@ class App {
     this.modeChoice.render();
   }
 
-  /** Takes the words that were learnt; a game goes on with those that it began with. */
+  /** Takes the words that were learnt, unless a game needs others. */
   hearOfWords() {
+    const { vocabulary } = this.own;
     this.panels.teach.renderReport();
-    if (this.vocabulary === this.own.vocabulary || this.panels.play.isPlaying) {
+    if (this.vocabulary === vocabulary || !this.panels.play.canGoOnWith(vocabulary.words)) {
       return;
     }
-    this.vocabulary = this.own.vocabulary;
+    this.vocabulary = vocabulary;
     this.guesser.know(this.vocabulary);
     this.namer = new Namer(this.words, this.threshold);
     this.modeChoice.render();

@@ -40,6 +40,11 @@ export class PlayPanel {
     return ["word", "round", "over"].includes(this.stage);
   }
 
+  /** Whether a game, if there is one, can be won with these words. */
+  canGoOnWith(words) {
+    return !this.isPlaying || this.game.rounds.every(({ word }) => words.includes(word));
+  }
+
   show() {
     const kept = recall("game");
     if (kept) {

@@ -1,48 +1,62 @@
 // The page writes itself anew, as one file with drawings inside.
 //
-// A page that was saved holds them as JSON in an element of its own. It has a name, which is that
-// of its database too: a page that a friend has sent keeps its words for itself.
+// A page that was saved holds them in an element of its own: its name in the first line, then
+// the drawings as in a file of drawings. The name is that of its database too: a page that a friend
+// has sent keeps its words for itself.
+
+import { formatLine, parseLine } from "./ndjson.js";
+import { DrawingError } from "./points.js";
 
 const ELEMENT = "kept";
 const PROGRAM = "program";
 
-/** @returns {Node} the page as it was opened, to be called before anything is shown on it. */
+/** @returns {Element} the page as it was opened, to be called before anything is shown on it. */
 export function pristinePage() {
   return document.documentElement.cloneNode(true);
 }
 
 /**
- * @param {Document|Element} page
+ * @param {Element} page
  * @returns {{name: string, drawings: object[]}|null} what was saved with it; null for nothing.
  */
 export function savedWith(page) {
   const element = page.querySelector(`#${ELEMENT}`);
-  if (!element || !element.textContent) {
+  if (!element) {
     return null;
   }
+  const [name, ...lines] = element.textContent.split("\n");
+  return { name, drawings: lines.flatMap(readLine) };
+}
+
+/** The drawing of a line; none where somebody has damaged the file. */
+function readLine(line) {
   try {
-    const { name, drawings } = JSON.parse(element.textContent);
-    return typeof name === "string" && Array.isArray(drawings) ? { name, drawings } : null;
-  } catch {
-    return null; // somebody has changed the file
+    return [parseLine(line)];
+  } catch (error) {
+    if (error instanceof DrawingError) {
+      return [];
+    }
+    throw error;
   }
 }
 
 /**
  * @param {Element} pristine of `pristinePage`.
- * @param {{name: string, drawings: object[]}} kept
+ * @param {string} name another one for each page.
+ * @param {object[]} drawings
  * @returns {string} the text of a page with the drawings inside.
  */
-export function pageWith(pristine, kept) {
+export function pageWith(pristine, name, drawings) {
   const page = pristine.cloneNode(true);
   let element = page.querySelector(`#${ELEMENT}`);
   if (!element) {
     element = document.createElement("script");
-    element.type = "application/json";
+    element.type = "text/plain";
     element.id = ELEMENT;
     page.querySelector(`#${PROGRAM}`).before(element, "\n");
   }
-  // As JSON in a script element must be: nothing in it can end the element.
-  element.textContent = JSON.stringify(kept).replace(/</g, "\\u003c");
+  // Nothing in it can end the element: in JSON, "<" stands in strings alone.
+  const lines = drawings.map((drawing) => formatLine(drawing).replace(/</g, "\\u003c"));
+  element.textContent = `${name}\n${lines.join("")}`;
   return `<!doctype html>\n${page.outerHTML}\n`;
 }

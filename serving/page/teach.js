@@ -158,7 +158,7 @@ export class TeachPanel {
   /** Saves the page with the drawings inside. */
   savePage() {
     const drawings = [...this.app.collection.byWord().values()].flat().map(([, drawing]) => drawing);
-    const page = pageWith(this.app.pristine, { name: newKeyId(), drawings });
+    const page = pageWith(this.app.pristine, newKeyId(), drawings);
     save("draw.html", new Blob([page], { type: "text/html" }));
   }
 

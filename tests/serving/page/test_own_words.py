@@ -107,7 +107,7 @@ def test_both_together_guess_the_words_of_the_network_as_well(wide, tmp_path):
     open_page(wide, write_page(tmp_path, examples=examples))
     teach(wide, ("hook", "bee"))
     press_choice(wide, "teach-mode", "Both")
-    until(lambda: "3 words that it knew" in text_of(wide, "teach-report"))
+    until(lambda: "drawings of the 3 words" in text_of(wide, "teach-report"))
     show(wide, "draw")
     words = guessed(wide, CORNER)
     assert sorted(words) == ["ant", "bee", "cat", "hook"]  # a word of both has one place
@@ -163,7 +163,7 @@ def kept(browser) -> list[str]:
 def test_a_page_whose_words_were_damaged_opens_as_one_without(wide, tmp_path):
     url = write_page(tmp_path)
     page = tmp_path / "draw.html"
-    damaged = '<script type="application/json" id="kept">{"name": 7, "drawings": {}}</script>'
+    damaged = '<script type="text/plain" id="kept">7\n{"word": 7}\nnonsense\n</script>'
     text = page.read_text().replace('<script id="program">', damaged + '<script id="program">')
     page.write_text(text)
     open_page(wide, url)
