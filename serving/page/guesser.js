@@ -77,7 +77,9 @@ export class Guesser {
       const url = URL.createObjectURL(new Blob([this.source], { type: "text/javascript" }));
       this.worker = new Worker(url);
       this.worker.postMessage(this.model);
-      this.worker.postMessage({ question: "know", vocabulary: this.vocabulary });
+      if (this.vocabulary) {
+        this.know(this.vocabulary);
+      }
     } catch {
       this.becomeLocal();
       return;

@@ -83,7 +83,8 @@ export class OwnWords {
     this.mode = "network";
     this.progress = null; // {done, count} while drawings are studied
     this.report = null; // of the words that were learnt, see `report`; with `taken`, the network's share
-    this.vocabulary = makeVocabulary("network", networkWords, [], null);
+    this.networkVocabulary = makeVocabulary("network", networkWords, [], null);
+    this.vocabulary = this.networkVocabulary;
     this.refresh = latestOnly(() => this.learn());
   }
 
@@ -102,7 +103,7 @@ export class OwnWords {
   async learn() {
     const { mode } = this;
     if (!this.offers(mode) || mode === "network") {
-      this.take("network", [], null, null);
+      this.take(this.networkVocabulary, null);
       return;
     }
     const learnt = learnableWords(this.collection.byWord());
@@ -116,13 +117,13 @@ export class OwnWords {
     const labels = [...rows.labels].filter((label, i) => wholes[i] && label !== REFERENCE);
     const taken = mode === "both" ? checked.taken : null;
     const found = { ...report(words, labels, checked.guesses), taken };
-    this.take(mode, words, head, found);
+    this.take(makeVocabulary(mode, this.networkWords, words, head), found);
   }
 
-  take(mode, words, head, found) {
+  take(vocabulary, found) {
     this.progress = null;
     this.report = found;
-    this.vocabulary = makeVocabulary(mode, this.networkWords, words, head);
+    this.vocabulary = vocabulary;
     this.onChange(this);
   }
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weights, resampled
 from page_driver import (
+    GUESSER,
     always,
     ask,
     draw,
@@ -21,8 +22,6 @@ from page_driver import (
 
 from drawings import ink
 from serving import drawing_page
-
-GUESSER = ["points", "network", "scribble", "guesser"]
 
 # Lets a test have the page's workers, and let time run out at once.
 KNOWN_WORKERS = """

@@ -7,6 +7,7 @@ import pytest
 from helpers import CLASSES, random_strokes
 from page_driver import (
     CORNER,
+    GUESSER,
     draw,
     evaluate,
     find,
@@ -23,7 +24,7 @@ from selenium.webdriver.common.by import By
 
 MARKUP = "</script><img src=x onerror=alert(1)><!--"
 LINE = (((-80, 70), (-20, 66), (80, 60)),)
-LEARNING = ["points", "network", "matrices", "learn", "vocabulary", "study", "scribble", "guesser"]
+OWN_WORDS = [*GUESSER, "own_words"]
 
 
 def keep(browser, word: str, strokes) -> None:
@@ -213,7 +214,7 @@ def test_the_network_is_unharmed_by_what_was_learnt(wide):
     probabilities = rng.dirichlet(np.ones(345)).astype(np.float32)
     logits = np.array([-1.5, -2.0])
     network, own, both = run_modules(
-        wide, LEARNING, script, probabilities.astype(float).tolist(), logits.tolist()
+        wide, GUESSER, script, probabilities.astype(float).tolist(), logits.tolist()
     )
     np.testing.assert_allclose(network[1], probabilities, rtol=1e-6)
     assert own[0] == ["mine", "word 3"] and len(both[0]) == 346 and both[0][345] == "mine"
@@ -221,9 +222,6 @@ def test_the_network_is_unharmed_by_what_was_learnt(wide):
     joint = np.append(probabilities, np.exp(logits[0]))
     joint[3] += np.exp(logits[1])
     np.testing.assert_allclose(both[1], joint / joint.sum(), rtol=1e-5)
-
-
-OWN_WORDS = [*LEARNING, "own_words"]
 
 
 def test_learning_from_many_drawings_has_bounds(wide):

@@ -8,6 +8,7 @@ import pytest
 from helpers import TINY
 from page_driver import (
     CORNER,
+    GUESSER,
     always,
     draw,
     evaluate,
@@ -309,14 +310,14 @@ def test_words_are_shuffled_with_none_lost(wide):
 def test_a_game_has_words_that_the_network_knows_where_there_are_enough(wide):
     words = run_modules(
         wide,
-        ["points", "network", "scribble", "guesser", "fair_words"],
+        [*GUESSER, "fair_words"],
         """const known = { a: 1, b: 0.25, c: 0.5, d: 0 };
         const words = ["a", "b", "c", "d", "e"];
         const four = (word) => [word, [0, 1, 2, 3].map((i) => [word, i])];
         const drawings = words.slice(0, 4).map(four);
-        const guesser = { classify: async ([word, i]) => words.map((other) =>
-          Number(i < 4 * known[word] ? other === word : other === "e")) };
-        const app = { words, examples: new Map(drawings), guesser };
+        const guesser = { look: async ([word, i]) => ({ words, probabilities: words.map((other) =>
+          Number(i < 4 * known[word] ? other === word : other === "e")) }) };
+        const app = { examples: new Map(drawings), guesser };
         return [await fair_wordsModule.fairWords(words, 3, app),
           await fair_wordsModule.fairWords(words, 4, app),
           await fair_wordsModule.fairWords(["d"], 6, app)];""",

@@ -2,6 +2,7 @@
 
 from page_driver import (
     CORNER,
+    GUESSER,
     always,
     draw,
     evaluate,
@@ -89,7 +90,7 @@ def test_a_single_point_is_no_drawing(wide, tmp_path):
 def test_a_chart_of_few_points_is_no_line_back(wide):
     ends = run_modules(
         wide,
-        ["points", "network", "scribble", "guesser", "elements", "sketch", "chart", "see"],
+        [*GUESSER, "elements", "sketch", "chart", "see"],
         "return [2, 3, 40, 1000].map(seeModule.endsOf);",
     )
     assert ends[:2] == [[2], [2, 3]]
