@@ -155,6 +155,7 @@ class App {
     this.vocabulary = vocabulary;
     this.guesser.know(this.vocabulary);
     this.namer = new Namer(this.words, this.threshold);
+    this.panels.play.hearOfWords();
     this.modeChoice.render();
     this.refresh();
   }

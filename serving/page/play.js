@@ -45,6 +45,14 @@ export class PlayPanel {
     return !this.isPlaying || this.game.rounds.every(({ word }) => words.includes(word));
   }
 
+  /** Takes it that other words are guessed now. */
+  hearOfWords() {
+    this.chosen = null;
+    if (this.stage === "start" && !this.panel.hidden) {
+      this.showStart();
+    }
+  }
+
   show() {
     const kept = recall("game");
     if (kept) {

@@ -189,6 +189,22 @@ def teach(browser) -> None:
     press(browser, "Show the drawings of cow")
 
 
+def learn(browser) -> None:
+    """Words that were learnt, one of them taken for the other."""
+    show(browser, "teach")
+    # Each drawing has a number of its own by chance.
+    browser.execute_script("let now = 0; Math.random = () => (now += 0.01) % 1")
+    for word in ("hook", "dash"):
+        for _ in range(2):
+            find(browser, "teach-word").clear()
+            find(browser, "teach-word").send_keys(word)
+            draw(browser)
+            press(browser, "Keep drawing")
+            until(lambda: text_of(browser, "teach-status").startswith("Kept"))
+            browser.execute_script("document.getElementById('teach-status').replaceChildren()")
+    until(lambda: "It confuses" in text_of(browser, "teach-report"))
+
+
 def choose(browser) -> None:
     show(browser, "words")
     press(browser, "elk")
@@ -207,6 +223,7 @@ STATES = {
     "words": lambda browser: show(browser, "words"),
     "see": see,
     "teach": teach,
+    "learn": learn,
     "about": lambda browser: press(browser, "About this page"),
 }
 
