@@ -127,9 +127,9 @@ class App {
     this.learn(mode);
   }
 
-  /** Learns what is kept now, after `word` was or something else changed. */
-  learnKept(word = null) {
-    if (word !== null && this.chosenMode === null && this.own.offers("own")) {
+  /** Learns what is kept now. As soon as there is enough, what was added is what is guessed. */
+  learnKept(isAdded = false) {
+    if (isAdded && this.chosenMode === null && this.own.offers("own")) {
       this.chooseMode("own");
     } else {
       this.learn(this.chosenMode || "network");

@@ -80,7 +80,7 @@ export class TeachPanel {
       keyId: newKeyId(),
     };
     this.isKeeping = true;
-    if (await this.change(() => collection.add([drawing]), word)) {
+    if (await this.change(() => collection.add([drawing]), true)) {
       board.remove(strokes); // what is being drawn meanwhile stays
       const count = collection.byWord().get(word).length;
       const end = collection.isLasting ? "" : ", until the page is closed";
@@ -111,7 +111,7 @@ export class TeachPanel {
     let added = 0;
     const isKept = await this.change(async () => {
       added = await this.app.collection.add(drawings);
-    });
+    }, true);
     if (!isKept) {
       return `${file.name}: nothing was kept.`;
     }
@@ -124,8 +124,8 @@ export class TeachPanel {
     ].join("; ");
   }
 
-  /** Changes what is kept, and learns it; `word` was kept by hand. */
-  async change(action, word = null) {
+  /** Changes what is kept, and learns it. */
+  async change(action, isAdded = false) {
     try {
       await action();
     } catch (error) {
@@ -135,7 +135,7 @@ export class TeachPanel {
       return false;
     }
     this.render();
-    this.app.learnKept(word);
+    this.app.learnKept(isAdded);
     return true;
   }
 

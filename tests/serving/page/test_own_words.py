@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import CLASSES, random_strokes
+from helpers import CLASSES, ndjson_line, random_strokes
 from page_driver import (
     CORNER,
     GUESSER,
@@ -112,6 +112,22 @@ def test_both_together_guess_the_words_of_the_network_as_well(wide, tmp_path):
     show(wide, "draw")
     words = guessed(wide, CORNER)
     assert sorted(words) == ["ant", "bee", "cat", "hook"]  # a word of both has one place
+
+
+def test_words_of_files_that_are_opened_are_guessed(wide, tmp_path):
+    rng = np.random.default_rng(0)
+    paths = []
+    for word in ("hook", "dash"):
+        paths.append(tmp_path / f"{word}.ndjson")
+        lines = [ndjson_line(word, random_strokes(rng), key_id=f"{i}") for i in range(3)]
+        paths[-1].write_bytes(b"".join(lines))
+    open_page(wide, write_page(tmp_path))
+    show(wide, "teach")
+    find(wide, "teach-files").send_keys("\n".join(map(str, paths)))
+    until(lambda: learnt(wide))
+    assert "of 6 right" in text_of(wide, "teach-report")
+    show(wide, "draw")
+    assert set(guessed(wide, CORNER)) == {"hook", "dash"}
 
 
 def test_what_was_taught_is_taken_back_with_its_drawings(wide, tmp_path):
