@@ -22,6 +22,10 @@ export class ModeChoice {
     const offered = MODES.filter((mode) => this.own.offers(mode));
     for (const element of this.elements) {
       element.hidden = offered.length < 2;
+      if (element.hidden) {
+        element.replaceChildren();
+        continue;
+      }
       const inputs = offered.map((mode) => this.option(mode, element.id));
       refill(element, [
         make("fieldset", { class: "choice" }, make("legend", {}, "It guesses"), ...inputs),
