@@ -1,13 +1,18 @@
-"""Headless Chromium, for the tests of the drawing page, its benchmark and its pictures."""
+"""Headless browsers, for the tests of the drawing page, its benchmark and its pictures."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import warnings
 from collections.abc import Iterator
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.firefox.service import Service as FirefoxService
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.webkitgtk.service import Service as WebKitService
 
 # Where a browser is called so, or stands there.
 NAMES = (
@@ -49,3 +54,34 @@ def opened(
         yield browser
     finally:
         browser.quit()
+
+
+def has(name: str) -> bool:
+    """Returns whether `firefox` can be opened here, or `webkit`, which needs a display."""
+    if name == "firefox":
+        browsers = map(shutil.which, ("firefox", "firefox-esr"))
+        return any(browsers) and shutil.which("geckodriver") is not None
+    return shutil.which("WebKitWebDriver") is not None and "DISPLAY" in os.environ
+
+
+@contextlib.contextmanager
+def opened_other(name: str) -> Iterator[WebDriver]:
+    """`firefox` or `webkit`, of which there is less to control than of Chromium."""
+    driver: WebDriver
+    if name == "firefox":
+        options = webdriver.FirefoxOptions()
+        options.binary_location = shutil.which("firefox") or shutil.which("firefox-esr") or ""
+        options.add_argument("-headless")
+        service = FirefoxService(shutil.which("geckodriver"))
+        driver = webdriver.Firefox(options=options, service=service)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of selenium, for itself
+            driver = webdriver.WebKitGTK(
+                options=webdriver.WebKitGTKOptions(),
+                service=WebKitService(shutil.which("WebKitWebDriver") or ""),
+            )
+    try:
+        yield driver
+    finally:
+        driver.quit()

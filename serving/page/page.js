@@ -272,7 +272,5 @@ function offerInterface(app) {
       likeliest((await own().look(strokes)).probabilities, words, words.length),
     /** A promise of the strokes as the published simplified drawings have them. */
     simplify: async (strokes) => own().simplify(strokes),
-    /** A promise of whether strokes are a scribble, for which no word should be taken. */
-    isScribble: async (strokes) => (await own().look(strokes)).isScribble,
   };
 }

@@ -254,6 +254,13 @@ def test_turning_is_measured_along_strokes_and_not_between_them(wide):
         [[[*stroke[:2], list(range(len(stroke[0])))] for stroke in d] for d in drawings],
     )
     np.testing.assert_allclose(found, [turning_in_numpy(d) for d in drawings], rtol=1e-4)
+    judged = run_modules(
+        wide,
+        ["points", "scribble"],
+        "return given[0].map((s) => scribbleModule.isScribble(pointsModule.prepare(s)));",
+        [random_walk(np.random.default_rng(seed)) for seed in range(10)],
+    )
+    assert all(judged)
     # A square: three corners along three sides of length one.
     square = [[[0, 255, 255, 0], [0, 0, 255, 255]]]
     assert run_modules(
@@ -266,8 +273,6 @@ def test_turning_is_measured_along_strokes_and_not_between_them(wide):
 
 def test_a_scribble_gets_no_name_however_sure_the_network_is(wide, tmp_path):
     open_page(wide, write_page(tmp_path, weights=always(1)))
-    walks = [random_walk(np.random.default_rng(seed)) for seed in range(10)]
-    assert all(ask(wide, "isScribble", walks))
     draw(wide)
     until(lambda: text_of(wide, "bubble") == "I know, it’s a bee!")
     wide.execute_script("document.getElementById('clear').click()")
