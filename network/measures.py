@@ -87,11 +87,12 @@ def eval_metrics(
     mean = tf.compat.v1.metrics.mean
     metrics = {name: mean(values) for name, values in measures.items()}
     num_classes = logits.shape[1]
-    loss, add_loss = tf.compat.v1.metrics.mean_tensor(
-        losses_by_temperature(logits, labels), weights=tf.size(labels)
+    # In float64: the least of a flat curve depends on its last digits.
+    losses, add_losses = _total(
+        losses_by_temperature(logits, labels), name="losses", dtype=tf.float64
     )
-    metrics["temperature"] = best_temperature(loss), add_loss
     metrics["drawings"] = _total(tf.size(labels), name="drawings")
+    metrics["temperature"] = best_temperature(losses), add_losses
     correct = tf.cast(measures["accuracy"], tf.int64)
     right, add_right = _total(tf.math.unsorted_segment_sum(correct, labels, num_classes), "right")
     seen, add_seen = _total(
@@ -121,7 +122,7 @@ def why_uncalibrated(*, drawings: int, accuracy: float) -> str | None:
 
 
 def losses_by_temperature(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns the mean cross entropy of logits divided by each of TEMPERATURES, float32 [S].
+    """Returns the summed cross entropy of logits divided by each of TEMPERATURES, float64 [S].
 
     Args:
       logits: float32 [B, K].
@@ -130,7 +131,7 @@ def losses_by_temperature(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     scaled = logits / tf.constant(TEMPERATURES, tf.float32)[:, tf.newaxis, tf.newaxis]  # [S, B, K]
     labels = tf.tile(labels[tf.newaxis], [len(TEMPERATURES), 1])  # [S, B]
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scaled)
-    return tf.reduce_mean(losses, axis=1)
+    return tf.reduce_sum(tf.cast(losses, tf.float64), axis=1)
 
 
 def best_temperature(losses: tf.Tensor) -> tf.Tensor:
@@ -140,7 +141,7 @@ def best_temperature(losses: tf.Tensor) -> tf.Tensor:
     be: how often a guess is right. Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
     Args:
-      losses: at TEMPERATURES, float32 [S]. The result is where a parabola through the least and
+      losses: at TEMPERATURES, float32 or float64 [S], to any scale. The result is where a parabola through the least and
         its two neighbours has its bottom, by the temperatures' logarithms; an end, where that is
         the least.
     """
@@ -149,16 +150,19 @@ def best_temperature(losses: tf.Tensor) -> tf.Tensor:
     before, middle, after = losses[inner - 1], losses[inner], losses[inner + 1]
     # In units of the temperatures' distance; of an inner one it is at most half a unit.
     offset = tf.math.divide_no_nan(before - after, 2 * (before + after - 2 * middle))
+    offset = tf.cast(offset, tf.float32)
     offset = tf.where(tf.equal(least, inner), offset, tf.cast(least - inner, tf.float32))
     return tf.gather(tf.constant(TEMPERATURES, tf.float32), inner) * TEMPERATURE_RATIO**offset
 
 
-def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
-    """Sums whole numbers over an evaluation, int64 of the value's shape, as a metric."""
+def _total(
+    value: tf.Tensor, name: str, *, dtype: tf.DType = tf.int64
+) -> tuple[tf.Tensor, tf.Operation]:
+    """Sums numbers over an evaluation, of the value's shape, as a metric."""
     total = tf.compat.v1.get_variable(
         name,
         value.shape,
-        tf.int64,
+        dtype,
         initializer=tf.compat.v1.zeros_initializer(),
         trainable=False,
         collections=[
@@ -166,4 +170,4 @@ def _total(value: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Operation]:
             tf.compat.v1.GraphKeys.METRIC_VARIABLES,
         ],
     )
-    return total.read_value(), total.assign_add(tf.cast(value, tf.int64))
+    return total.read_value(), total.assign_add(tf.cast(value, dtype))
