@@ -57,7 +57,7 @@ def main() -> None:
             params=found.params,
             classes=found.classes,
             examples=page_examples.from_ndjson(_EXAMPLES.value, found.classes),
-            evaluation=best.evaluation_of(_MODEL.value, found.checkpoint),
+            evaluation=best.evaluation_of(found.checkpoint),
         )
         page.get(f"file://{path}")
         page.execute_script(DRAW, document["drawing"])

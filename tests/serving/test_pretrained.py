@@ -113,7 +113,7 @@ def test_the_network_knows_doodles_that_it_has_never_seen(tmp_path):
         for line in path.read_text().splitlines()
     ]
     assert len(right) >= 100
-    assert np.mean(right) > 0.8
+    assert np.mean(right) > 0.7
 
 
 def test_the_name_means_the_folder_wherever_one_is(tmp_path, monkeypatch):
