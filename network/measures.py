@@ -141,9 +141,9 @@ def best_temperature(losses: tf.Tensor) -> tf.Tensor:
     be: how often a guess is right. Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
     Args:
-      losses: at TEMPERATURES, float32 or float64 [S], to any scale. The result is where a parabola through the least and
-        its two neighbours has its bottom, by the temperatures' logarithms; an end, where that is
-        the least.
+      losses: at TEMPERATURES, float32 or float64 [S], to any scale. The result is where a
+        parabola through the least and its two neighbours has its bottom, by the temperatures'
+        logarithms; an end, where that is the least.
     """
     least = tf.argmin(losses)
     inner = tf.clip_by_value(least, 1, len(TEMPERATURES) - 2)
