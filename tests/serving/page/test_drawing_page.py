@@ -76,7 +76,7 @@ def test_examples_are_the_first_usable_drawings_of_files(tmp_path):
     raw = [[[0.5, 300], [7, 7], [0, 16]]]
     (tmp_path / "ant.ndjson").write_bytes(
         b"nonsense\n"
-        + ndjson_line("ant", [[[5] * 200, [5] * 200]])
+        + ndjson_line("ant", [[[0, 9] * 100, [0, 9] * 100]])
         + ndjson_line("ant", [[[1, 2], [3, 4]]], recognized=False)
         + ndjson_line("ant", square)
         + ndjson_line("ant", raw)

@@ -259,6 +259,7 @@ def luminance(color: str) -> float:
 
 def test_what_is_used_has_borders_that_are_seen(page):
     style = """[...arguments[0]].map((selector) => {
+      document.getAnimations().forEach((animation) => animation.finish());
       const element = document.querySelector(selector);
       return [getComputedStyle(element).borderTopColor,
         getComputedStyle(document.body).backgroundColor, getComputedStyle(element).backgroundColor];
