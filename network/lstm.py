@@ -80,29 +80,32 @@ def bidirectional_lstm(
         dtype = tf.bfloat16 if bfloat16 else tf.float32
         recurrence = functools.partial(block_lstm, training=training, dtype=dtype)
 
-    reverse = _reversal(lengths, num_steps=tf.shape(inputs)[0])
+    reverse = _reversal(lengths, num_steps=tf.shape(inputs)[0], training=training)
     outputs = recurrence(inputs, *forward), reverse(recurrence(reverse(inputs), *backward))
     return tf.concat(outputs, axis=-1)
 
 
-def _reversal(lengths: tf.Tensor, *, num_steps: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+def _reversal(
+    lengths: tf.Tensor, *, num_steps: tf.Tensor, training: bool
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function that turns round each sequence's own steps; padding stays at the end.
 
-    As `tf.reverse_sequence` does, but by copying whole rows, in half the time; it is its own
-    gradient.
+    As `tf.reverse_sequence` does, but by copying whole rows, in half the time. In training it is
+    its own gradient.
     """
     batch = tf.size(lengths, out_type=tf.int64)
     t = tf.range(tf.cast(num_steps, tf.int64))[:, tf.newaxis]  # [T, 1]
     source = tf.where(t < lengths, lengths - 1 - t, t)  # [T, B]
     rows = tf.reshape(source * batch + tf.range(batch), [-1])
 
-    @tf.custom_gradient
-    def reverse(x: tf.Tensor):
+    def reverse(x: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(x, [-1, x.shape[-1]])
-        return tf.reshape(tf.gather(flat, rows), tf.shape(x)), reverse
+        return tf.reshape(tf.gather(flat, rows), tf.shape(x))
+
+    differentiable = tf.custom_gradient(lambda x: (reverse(x), reverse)) if training else reverse
 
     def keep_shape(x: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(reverse(x), x.shape)
+        return tf.ensure_shape(differentiable(x), x.shape)
 
     return keep_shape
 
@@ -158,19 +161,22 @@ def block_lstm(
 
     Args:
       inputs, kernel, bias: as `step_by_step_lstm` takes them.
-      training: whether gradients will be asked for; if not, they take longer.
+      training: whether gradients will be asked for; if not, they are TensorFlow's and slower.
+        TensorFlow keeps the graph of a custom gradient for ever, so that each evaluation would
+        leave one.
       dtype: of the factors of all products. With bfloat16, which has float32's range and 8 bits
         of precision, all else is float32 still.
     """
+    if not training:
+        return _compute_steps(inputs, kernel, bias, dtype=dtype, keep=False)[0]
 
     @tf.custom_gradient
     def recurrence(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
-        hidden, steps = _compute_steps(inputs, kernel, bias, dtype=dtype, keep=training)
+        hidden, steps = _compute_steps(inputs, kernel, bias, dtype=dtype, keep=True)
+        assert steps is not None
 
         def gradient(hidden_gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            kept = steps or _compute_steps(inputs, kernel, bias, dtype=dtype, keep=True)[1]
-            assert kept is not None
-            return _gradient(inputs, kernel, hidden, kept, hidden_gradient, dtype=dtype)
+            return _gradient(inputs, kernel, hidden, steps, hidden_gradient, dtype=dtype)
 
         return hidden, gradient
 

@@ -1,4 +1,5 @@
 import dataclasses
+import gc
 import itertools
 import json
 
@@ -223,6 +224,20 @@ def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypat
     expected = 6 if before else max(after, key=best.quality)["global_step"]
     assert best.best_checkpoint(str(tmp_path / "m")).endswith(f"best/model.ckpt-{expected}")
     assert best.cut_off_evaluation(str(tmp_path / "m")) is None
+
+
+def test_evaluations_leave_no_graph_in_memory(data, tmp_path, monkeypatch):
+    graphs = []
+    export = hooks.AfterEvaluation.export
+
+    def count(self, *arguments, **options):
+        export(self, *arguments, **options)
+        graphs.append(sum(isinstance(one, tf.Graph) for one in gc.get_objects()))
+
+    monkeypatch.setattr(hooks.AfterEvaluation, "export", count)
+    train(data, tmp_path / "m", save_checkpoints_steps=1)
+    assert len(graphs) == 6
+    assert len(set(graphs[1:])) == 1
 
 
 def test_a_resumed_run_reads_other_batches(data, tmp_path, monkeypatch):
