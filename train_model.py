@@ -235,6 +235,11 @@ def run_from_flags() -> Run:
     class_list.check_beside_records(
         classes, [*training_files, *eval_files], what=f"--classes_file={_CLASSES_FILE.value} is"
     )
+    if len(classes) == 1:
+        console.warn(
+            f"{_CLASSES_FILE.value} names one class, {classes[0]!r}: a model of it is always right "
+            "and of no use; convert drawings of several words"
+        )
     params = hparams_from_flags(len(classes))
     if task.trains:  # an evaluator may well be a smaller machine
         params = dataclasses.replace(params, cell_type=lstm.resolve_cell_type(params.cell_type))

@@ -185,6 +185,13 @@ def test_files_that_are_trained_and_evaluated_on_are_warned_of(run_of, data, cap
     assert "2 of 2 files of --eval_data are in --training_data too" in capsys.readouterr().err
 
 
+def test_a_list_of_one_class_is_warned_of(run_of, data, tmp_path, capsys):
+    class_list.write_classes(str(tmp_path / "one"), ["ant"])
+    (data / "training.tfrecord.classes").unlink(missing_ok=True)
+    run_of(classes_file=tmp_path / "one")
+    assert "names one class, 'ant': a model of it is always right" in capsys.readouterr().err
+
+
 def in_cluster(monkeypatch, kind: str) -> None:
     for name, value in tf_config(kind, 0, {"chief": ["a:1"], "worker": ["b:1"]}).items():
         monkeypatch.setenv(name, value)
