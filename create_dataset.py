@@ -4,7 +4,7 @@ r"""Turns ndjson files of Quick, Draw! drawings into sharded TFRecords of ink.
         --ndjson_path=rnn_tutorial_data --output_path=rnn_tutorial_data
 
 writes training.tfrecord-00000-of-00010 and so on, eval.tfrecord-..., and the class lists
-training.tfrecord.classes and eval.tfrecord.classes. See dataset/records.py for what a record holds.
+training.tfrecord.classes and eval.tfrecord.classes. See records/tfrecords.py for the records.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from absl import flags
 
 import input_pipeline
 import model
-from dataset import bad_records, class_list
 from evaluation import evaluate, report
+from model_folder import models
 from network import lstm
-from training import model_dirs
+from records import class_list, damage
 
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir",
@@ -63,11 +63,11 @@ def main() -> None:
     files.check_output_folder(output_path, flag="--output_path")
     records = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
     # A run that goes on meanwhile may delete the checkpoint, but not this copy.
-    with model_dirs.copied_model(_MODEL_DIR.value, checkpoint=_CHECKPOINT.value) as (found, copy):
+    with models.copied_model(_MODEL_DIR.value, checkpoint=_CHECKPOINT.value) as (found, copy):
         class_list.check_beside_records(
             found.classes, records, what=f"{_MODEL_DIR.value} holds a model"
         )
-        bad_records.check_first_records(records, num_classes=len(found.classes), flag="--eval_data")
+        damage.check_first_records(records, num_classes=len(found.classes), flag="--eval_data")
         tf.io.gfile.makedirs(output_path)
         # Wherever it was trained, and by what is best here.
         params = dataclasses.replace(

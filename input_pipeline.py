@@ -1,4 +1,4 @@
-"""The batches that training and evaluation read, made of records (see dataset/records.py).
+"""The batches that training and evaluation read, made of records (see records/tfrecords.py).
 
 A batch is `({"ink": float32 [B, T, 3], "lengths": int64 [B]}, class_index int64 [B])`.
 B is the batch size, T the longest ink of the batch; rows past a drawing's own length are zeros.
@@ -31,8 +31,8 @@ from common import files as local_files
 import numpy as np
 import tensorflow as tf
 
-from dataset import class_list, records, variation
-from dataset.variation import Features
+from records import augmentation, class_list, tfrecords
+from records.augmentation import Features
 
 # Batches a pool: on real drawings 128 leave 2% of the arithmetic of batches of 8 to padding, 5% of
 # batches of 64 and 8% of batches of 256; with 32, which train no better, it was twice as much.
@@ -167,7 +167,7 @@ def training_input_fn(
         there are. Each reads every num_parts-th file, or, where there are fewer files than
         processes, every num_parts-th block of them.
       distortion, beginnings: how much and how many of the drawings are changed, as in
-        `variation.vary`.
+        `augmentation.vary`.
       class_balance: 0 for none; otherwise the features have a `logit_adjustment`, float32 [K]: the
         logarithm of each class's share of all records, times this number.
 
@@ -175,7 +175,7 @@ def training_input_fn(
       A function without arguments that makes the dataset, as Estimator wants it.
 
     Raises:
-      tf.errors.OpError: a record is bad; `bad_records.explained_errors` says which.
+      tf.errors.OpError: a record is bad; `damage.explained_errors` says which.
     """
     by_file = len(files) >= num_parts
     ours = list(files)[part::num_parts] if by_file else list(files)
@@ -190,7 +190,7 @@ def training_input_fn(
         features, class_index = batch
         if distortion > 0 or beginnings > 0:
             batch_seed = tf.stack([seed, number])
-            features = variation.vary(
+            features = augmentation.vary(
                 features, distortion=distortion, beginnings=beginnings, seed=batch_seed
             )
         if adjustment is not None:
@@ -223,12 +223,12 @@ def eval_input_fn(
 ) -> InputFn:
     """Makes one pass over every drawing, the last smaller batch included. See `training_input_fn`.
 
-    With a `stroke_share` below 1 a drawing is only its first strokes: `variation.first_strokes`.
+    With a `stroke_share` below 1 a drawing is only its first strokes: `augmentation.first_strokes`.
     """
 
     @as_it_is
     def first(features: Features, class_index: tf.Tensor) -> Batch:
-        return variation.first_strokes(features, stroke_share), class_index
+        return augmentation.first_strokes(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
         dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)), BLOCK_RECORDS)
@@ -246,9 +246,9 @@ def eval_input_fn(
 def estimate_count(files: Sequence[str]) -> int:
     """Estimates how many records files hold, by the mean size of the first; exact for a few."""
     sizes = [
-        len(record) + records.FRAME_BYTES
+        len(record) + tfrecords.FRAME_BYTES
         for record in itertools.islice(
-            itertools.chain.from_iterable(map(records.read_records, files)), SAMPLE_RECORDS
+            itertools.chain.from_iterable(map(tfrecords.read_records, files)), SAMPLE_RECORDS
         )
     ]
     total = sum(tf.io.gfile.stat(path).length for path in files)
@@ -260,7 +260,7 @@ def _log_shares(files: Sequence[str], *, num_classes: int) -> np.ndarray:
 
     A class without any counts as if it had one: nothing is learnt of it, and all stays finite.
     """
-    counts = np.maximum(records.count_classes(files, num_classes=num_classes), 1)
+    counts = np.maximum(tfrecords.count_classes(files, num_classes=num_classes), 1)
     return np.log(counts / counts.sum()).astype(np.float32)
 
 
@@ -303,7 +303,7 @@ def _sorted_batches(
 
     @as_it_is
     def parse_pool(pool: tf.Tensor) -> Pool:
-        ink, class_index = records.parse_records(pool, num_classes=num_classes)
+        ink, class_index = tfrecords.parse_records(pool, num_classes=num_classes)
         order = tf.argsort(ink.row_lengths(), stable=True)
         return {"ink": tf.gather(ink, order), "class_index": tf.gather(class_index, order)}
 

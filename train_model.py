@@ -23,10 +23,11 @@ from absl import flags
 
 import input_pipeline
 import model
-from dataset import class_list
+from model_folder import best, models
 from network import hardware, lstm
+from records import class_list
 from serving import drawing_page, exporting, page_examples
-from training import best, distribution, hooks, model_dirs
+from training import distribution, hooks
 from training.run import Run, train
 
 _HPARAMS: dict[str, Any] = {
@@ -277,7 +278,7 @@ def train_and_export(run: Run) -> str | None:
     with locks.only_writer(run.model_dir, busy=busy):
         train(run)
         hooks.check_records(run.classes, [*run.training_files, *run.eval_files])
-        with model_dirs.copied_model(run.model_dir) as (found, copy):
+        with models.copied_model(run.model_dir) as (found, copy):
             temperature, why = best.temperature(found.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)

@@ -34,9 +34,10 @@ import input_pipeline
 import model
 from drawings import ink, ndjson
 from evaluation import outcomes
+from model_folder import models
 from serving import classifier
 from serving import weights as network_weights
-from training import model_dirs, run
+from training import run
 
 _EVAL_DATA = flags.DEFINE_string("eval_data", None, "Pattern of records.", required=True)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; the median counts.")
@@ -51,7 +52,7 @@ TOLERANCE = 1e-4
 Batch = tuple[np.ndarray, np.ndarray]  # ink, lengths
 
 
-def evaluation(found: model_dirs.Model, input_fn: Callable) -> Callable[[], None]:
+def evaluation(found: models.Model, input_fn: Callable) -> Callable[[], None]:
     """Returns what evaluates as train_model.py does, from building the graph to the metrics."""
     with tempfile.TemporaryDirectory() as folder:
         estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=found.params)
@@ -157,7 +158,7 @@ def rate(count: int, work: Callable[[], None]) -> Callable[[], float]:
 
 def main(paths: Sequence[str]) -> None:
     tf1.disable_eager_execution()
-    found = model_dirs.find_model(flags.FLAGS.model)
+    found = models.find_model(flags.FLAGS.model)
     served = classifier.Classifier(flags.FLAGS.model)
     weights = network_weights.read(found.checkpoint, params=found.params)
     others = peers.peers(weights, params=found.params, classes=found.classes)

@@ -23,7 +23,7 @@ import tutorial_input
 from absl import flags
 
 import input_pipeline
-from dataset import class_list
+from records import class_list
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)
 _CLASSES_FILE = flags.DEFINE_string("classes_file", None, "Their class list.", required=True)

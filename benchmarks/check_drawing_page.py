@@ -28,8 +28,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from drawings import ink
+from model_folder import models
 from serving import classifier, drawing_page, page_examples
-from training import model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _SIMPLIFIED = flags.DEFINE_string(
@@ -311,7 +311,7 @@ def rate_names(
 
 
 def main() -> int | None:
-    found = model_dirs.find_model(_MODEL.value)
+    found = models.find_model(_MODEL.value)
     words = set(found.classes)
     simplified = read_last(_SIMPLIFIED.value, _DRAWINGS.value, words=words)
     raw = read_last(_RAW.value, _DRAWINGS.value, words=words)

@@ -22,9 +22,9 @@ import browser as browsers
 import numpy as np
 from absl import flags
 
+from model_folder import models
 from serving import drawing_page
 from serving import weights as network_weights
-from training import model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _DRAWINGS = flags.DEFINE_list(
@@ -170,7 +170,7 @@ class Page:
 
 def model_for_page(path: str) -> dict[str, Any]:
     """Reads what the page holds of a model."""
-    found = model_dirs.find_model(path)
+    found = models.find_model(path)
     weights = network_weights.read(found.checkpoint, params=found.params)
     text = drawing_page.page(weights, params=found.params, classes=found.classes)
     model, packed = (

@@ -32,8 +32,8 @@ from absl import flags
 from dataset import conversion
 from drawings import ink
 from evaluation import evaluate
+from model_folder import models
 from serving import classifier, drawing_page, exporting
-from training import model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _NDJSON_PATH = flags.DEFINE_string(
@@ -82,7 +82,7 @@ def dense(strokes: Sequence[ink.Stroke], *, times: bool, whole: bool) -> list:
     return result
 
 
-def by_evaluation(drawings: Drawings, found: model_dirs.Model) -> float:
+def by_evaluation(drawings: Drawings, found: models.Model) -> float:
     """Converts the drawings and evaluates the records."""
     by_word: dict[str, list] = {}
     for word, strokes in drawings:
@@ -127,7 +127,7 @@ def _browser() -> contextlib.AbstractContextManager:
 
 def main() -> int | None:
     tf.compat.v1.disable_eager_execution()
-    found = model_dirs.find_model(_MODEL.value)
+    found = models.find_model(_MODEL.value)
     drawings = read_last(_NDJSON_PATH.value, _DRAWINGS.value)
     stored = {"as they are": drawings}
     for times in (True, False):

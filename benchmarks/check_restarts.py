@@ -26,7 +26,7 @@ from common.quiet_tensorflow import tf
 
 from absl import flags
 
-from training import best, checkpoints, model_dirs
+from model_folder import best, checkpoints, models
 
 _KIND = flags.DEFINE_enum(
     "kind", "alone", ["alone", "in_step"], "One process, or a cluster in step."
@@ -137,7 +137,7 @@ class Trial:
         names = sorted(path.name for path in versions.iterdir()) if versions.exists() else []
         if not names or not all(name.isdigit() for name in names):
             return f"exports: {names}"
-        exported = model_dirs.export_checkpoint(str(versions / names[-1]))
+        exported = models.export_checkpoint(str(versions / names[-1]))
         if not exported:
             return f"{names[-1]} is no export"
         # An evaluator that is slower than the chief finds the best when that has exported.

@@ -203,7 +203,7 @@ BUGS = (
     ),
     Bug(
         "a beginning keeps the whole drawing's box",
-        "dataset/variation.py",
+        "records/augmentation.py",
         "ink[:, :, :2] / extent",
         "ink[:, :, :2]",
         PIPELINE,
@@ -303,14 +303,14 @@ BUGS = (
     ),
     Bug(
         "the best is the last",
-        "training/best.py",
+        "model_folder/best.py",
         "    known.sort(key=quality)\n",
         '    known.sort(key=lambda evaluation: evaluation["global_step"])\n',
         "tests/training/test_best.py",
     ),
     Bug(
         "NaN is the best",
-        "training/best.py",
+        "model_folder/best.py",
         "    if not (math.isfinite(accuracy) and math.isfinite(loss)):\n",
         "    if False:\n",
         "tests/training/test_best.py",
@@ -324,7 +324,7 @@ BUGS = (
     ),
     Bug(
         "weights that are not numbers are used",
-        "training/checkpoints.py",
+        "model_folder/checkpoints.py",
         "not np.isfinite(values).all()",
         "False",
         "tests/training/test_checkpoints.py",

@@ -1,1 +1,1 @@
-"""From ndjson files to records on disk: what a record is, and the conversion."""
+"""From ndjson files to records on disk: the download, the conversion, the shuffle, the report."""

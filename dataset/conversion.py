@@ -20,11 +20,12 @@ from common import console, files
 import numpy as np
 import tensorflow as tf
 
-from dataset import class_list, staging, workers
+from dataset import staging, workers
 from dataset.categories import Category, find_categories, other_word
 from dataset.shuffle import Job, Split, Spool, drawing_keys, write_shard
 from drawings import ndjson
 from drawings.ndjson_files import is_gzip, open_ndjson
+from records import class_list
 
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")

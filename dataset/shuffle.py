@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from dataset import records
 from drawings import point_loops
+from records import tfrecords
 
 # Ink that a worker holds back before it appends it to the buckets, and bytes of its rows.
 SPOOL_BYTES = 16 << 20
@@ -144,4 +144,4 @@ def _read_bucket(job: Job, split: int, bucket: int) -> Iterator[bytes]:
     order = np.argsort(keys, kind="stable")
     places = (starts[order].tolist(), ends[order].tolist(), class_indices[order].tolist())
     for start, end, class_index in zip(*places):
-        yield records.encode_record(payload[start:end], class_index)
+        yield tfrecords.encode_record(payload[start:end], class_index)

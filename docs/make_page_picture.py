@@ -20,8 +20,8 @@ from absl import flags
 from selenium.webdriver.support.ui import WebDriverWait
 
 from drawings import ndjson
+from model_folder import best, models
 from serving import drawing_page, page_examples
-from training import best, model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _EXAMPLES = flags.DEFINE_string("examples", None, "Folder of ndjson files.", required=True)
@@ -48,7 +48,7 @@ for (const [xs, ys] of arguments[0]) {
 def main() -> None:
     tf.compat.v1.disable_eager_execution()
     document = ndjson.parse_document((paths.DOCS / "coffee_cup.ndjson").read_bytes())
-    found = model_dirs.find_model(_MODEL.value)
+    found = models.find_model(_MODEL.value)
     with tempfile.TemporaryDirectory() as folder, browsers.opened(width=1200, height=900) as page:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(

@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 import input_pipeline
 import model
 from drawings import ink, ndjson, pictures
+from model_folder import models
 from serving import classifier
-from training import model_dirs
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _TRAINING_DATA = flags.DEFINE_string(
@@ -126,7 +126,7 @@ def strokes_picture(strokes: Sequence[ink.Stroke], known: classifier.Classifier)
     return pictures.sheet(cells, columns=len(cells))
 
 
-def contributions_picture(drawing: np.ndarray, found: model_dirs.Model, word: str) -> Image.Image:
+def contributions_picture(drawing: np.ndarray, found: models.Model, word: str) -> Image.Image:
     """Draws the drawing, each step of the pen in the colour of what it adds to its word's logit."""
     shares = contributions(drawing, found, word)
     picture, draw = canvas(2 * SIZE + 3 * MARGIN, SIZE + 2 * MARGIN)
@@ -155,7 +155,7 @@ def contributions_picture(drawing: np.ndarray, found: model_dirs.Model, word: st
     return picture
 
 
-def contributions(drawing: np.ndarray, found: model_dirs.Model, word: str) -> np.ndarray:
+def contributions(drawing: np.ndarray, found: models.Model, word: str) -> np.ndarray:
     """Computes what each row of the ink adds to the logit of a word, float32 [rows]."""
     with tf.Graph().as_default(), tf1.Session() as session:
         batch = tf.constant(drawing[np.newaxis])
@@ -174,7 +174,7 @@ def main() -> None:
     tf1.disable_eager_execution()
     document = ndjson.parse_document(DRAWING.read_bytes())
     strokes, word = document["drawing"], document["word"]
-    found = model_dirs.find_model(_MODEL.value)
+    found = models.find_model(_MODEL.value)
     if word not in found.classes:
         raise ValueError(f"--model={_MODEL.value}: it does not know the word {word!r}")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")

@@ -10,8 +10,8 @@ from common import estimators
 
 import input_pipeline
 import model
-from dataset import bad_records
 from evaluation import outcomes
+from records import damage
 
 # Drawings whose ink is kept to be shown, some 60 MB; mistakes beyond them are counted only.
 KEPT_INKS = 100_000
@@ -56,7 +56,7 @@ def evaluate(
             check_finite(result, checkpoint=checkpoint)
             return result
 
-        with bad_records.explained_errors(files, num_classes=params.num_classes):
+        with damage.explained_errors(files, num_classes=params.num_classes):
             result = run(1.0, [collector])
             prefixes = [{"stroke_share": share, **run(share, [])} for share in STROKE_SHARES]
     return result, collector.outcomes(), [*prefixes, {"stroke_share": 1.0, **result}]

@@ -19,8 +19,8 @@ from common.quiet_tensorflow import tf
 
 from absl import flags
 
+from model_folder import best, models
 from serving import drawing_page, page_examples
-from training import best, model_dirs
 
 _MODEL = flags.DEFINE_string(
     "model", None, "--model_dir of train_model.py, or an export's folder.", required=True
@@ -38,7 +38,7 @@ def main() -> None:
     path = _OUTPUT.value or os.path.join(_MODEL.value, drawing_page.FILE)
     if _OUTPUT.value:
         files.check_output_file(path, flag="--output")
-    with model_dirs.copied_model(_MODEL.value) as (found, copy):
+    with models.copied_model(_MODEL.value) as (found, copy):
         examples = _EXAMPLES.value and page_examples.from_ndjson(_EXAMPLES.value, found.classes)
         drawing_page.write(
             path,

@@ -27,9 +27,9 @@ import jinja2
 from absl import flags
 
 from evaluation import report
+from model_folder import models
 from network import hardware
 from serving import drawing_page, page_examples, pretrained
-from training import model_dirs
 
 _NDJSON_PATH = flags.DEFINE_list(
     "ndjson_path", None, "Folders of .ndjson files, one category each.", required=True
@@ -92,7 +92,7 @@ def pack(work: pathlib.Path, output: pathlib.Path) -> None:
     tf.compat.v1.disable_eager_execution()
     evaluation = work / "model/evaluation"
     numbers = json.loads((evaluation / report.JSON_FILE).read_text())
-    with model_dirs.copied_model(str(work / "model")) as (found, copy):
+    with models.copied_model(str(work / "model")) as (found, copy):
         pretrained.write(output, checkpoint=copy, params=found.params, classes=found.classes)
         drawing_page.write(
             _PAGE_PATH.value,
@@ -108,7 +108,7 @@ def pack(work: pathlib.Path, output: pathlib.Path) -> None:
     print(f"\nWritten: {output} and {_PAGE_PATH.value}")
 
 
-def readme(numbers: dict, conversion: dict, found: model_dirs.Model) -> str:
+def readme(numbers: dict, conversion: dict, found: models.Model) -> str:
     """Returns the page that says what the network is, from the reports of its making."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = (project.ROOT / "scripts" / README_TEMPLATE).read_text()

@@ -31,9 +31,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 import model
-from dataset import records
+from model_folder import description, models
+from records import tfrecords
 from serving import classifier, onnx_network, weights
-from training import model_dirs
 
 UNFINISHED = "unfinished-"
 
@@ -77,9 +77,9 @@ def export(
     network = weights.read(checkpoint, params=params)
     with tf.io.gfile.GFile(os.path.join(unfinished, classifier.ONNX_FILE), "wb") as file:
         file.write(onnx_network.build(network, params=params, classes=classes))
-    assets = os.path.join(unfinished, model_dirs.EXPORT_ASSETS)
+    assets = os.path.join(unfinished, models.EXPORT_ASSETS)
     tf.io.gfile.makedirs(assets)
-    model_dirs.write_description(assets, params=params, classes=classes)
+    description.write_description(assets, params=params, classes=classes)
     tf.io.gfile.rename(unfinished, folder)
     return folder
 
@@ -93,7 +93,7 @@ def build_signatures(params: model.HParams, classes: Sequence[str]) -> dict:
     with tf.name_scope("points_to_ink"):
         from_points = points_to_ink(points, lengths)
     with tf.name_scope("parse_examples"), tf.control_dependencies([_some(examples)]):
-        ink = records.parse_ink(tf.identity(examples))
+        ink = tfrecords.parse_ink(tf.identity(examples))
         from_examples = ink.to_tensor(), ink.row_lengths()
     return {
         tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: _signature(

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from dataset import records
 from drawings import ink, ndjson
+from records import tfrecords
 
 PER_WORD = 4
 
@@ -69,7 +69,7 @@ def from_records(paths: Iterable[str], classes: Sequence[str]) -> dict[str, list
     """
     examples: dict[str, list[Drawing]] = {word: [] for word in classes}
     missing = len(classes)
-    every = itertools.chain.from_iterable(map(records.read_records, paths))
+    every = itertools.chain.from_iterable(map(tfrecords.read_records, paths))
     for record in itertools.islice(every, MAX_RECORDS_PER_CLASS * len(classes)):
         features = tf.train.Example.FromString(record).features.feature
         chosen = examples[classes[features["class_index"].int64_list.value[0]]]

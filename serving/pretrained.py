@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 import model
+from model_folder import checkpoints, description, models
 from serving import classifier, onnx_network, weights
-from training import checkpoints, model_dirs
 
 
 def write(
@@ -37,15 +37,15 @@ def write(
       classes: K class names.
     """
     network = weights.read(checkpoint, params=params)
-    assets = folder / model_dirs.EXPORT_ASSETS
+    assets = folder / models.EXPORT_ASSETS
     assets.mkdir(parents=True, exist_ok=True)
-    model_dirs.write_description(str(assets), params=params, classes=classes)
+    description.write_description(str(assets), params=params, classes=classes)
     step = np.array(checkpoints.global_step(checkpoint), np.int64)
     stored: dict[str, np.ndarray] = {
         name: values.astype(np.float16) for name, values in network.items()
     }
     stored[tf.compat.v1.GraphKeys.GLOBAL_STEP] = step
-    checkpoints.write(stored, os.path.join(folder, model_dirs.EXPORT_CHECKPOINT))
+    checkpoints.write(stored, os.path.join(folder, models.EXPORT_CHECKPOINT))
     (folder / classifier.ONNX_FILE).write_bytes(
         onnx_network.build(network, params=params, classes=classes, half=True)
     )

@@ -17,8 +17,8 @@ from helpers import Trained, train, write_data, write_ndjson
 
 import model
 from dataset import conversion
+from model_folder import models
 from serving import exporting
-from training import model_dirs
 
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
@@ -51,7 +51,7 @@ def trained(tmp_path_factory) -> Trained:
         batch_size=8,
         save_checkpoints_steps=30,
     )
-    found = model_dirs.find_model(str(folder / "model"))
+    found = models.find_model(str(folder / "model"))
     export = exporting.export(
         str(folder / "model"), checkpoint=found.checkpoint, params=found.params, classes=classes
     )

@@ -18,8 +18,9 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 import model
-from dataset import class_list, conversion, records
+from dataset import conversion
 from drawings import ink
+from records import class_list, tfrecords
 from training import run as training_run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -71,7 +72,7 @@ def write_records(path: pathlib.Path, serialized: list[bytes]) -> str:
 
 
 def read_records(path) -> list[bytes]:
-    return list(records.read_records(str(path)))
+    return list(tfrecords.read_records(str(path)))
 
 
 def random_records(count: int, *, num_classes: int = 3, seed: int = 0) -> list[bytes]:
@@ -80,7 +81,7 @@ def random_records(count: int, *, num_classes: int = 3, seed: int = 0) -> list[b
     encoded = []
     for _ in range(count):
         drawing = ink.strokes_to_ink(random_strokes(rng))
-        encoded.append(records.encode_record(drawing.tobytes(), int(rng.integers(num_classes))))
+        encoded.append(tfrecords.encode_record(drawing.tobytes(), int(rng.integers(num_classes))))
     return encoded
 
 

@@ -5,7 +5,8 @@ import json
 from helpers import run_program, train
 
 import model
-from dataset import class_list, conversion
+from dataset import conversion
+from records import class_list
 
 
 def make_doodles(folder, count: int) -> None:

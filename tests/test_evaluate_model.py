@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import run_program
 
-from dataset import class_list
+from records import class_list
 
 
 def test_numbers_are_those_of_classify_drawings_output(trained, tmp_path):

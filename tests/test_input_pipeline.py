@@ -8,8 +8,8 @@ import tensorflow as tf
 from helpers import decode, random_records, random_strokes, read_records, run_dataset, write_records
 
 import input_pipeline
-from dataset import class_list, records, variation
 from drawings import ink, ndjson
+from records import augmentation, class_list, tfrecords
 
 
 def drawings_of(batches) -> list[tuple[bytes, int]]:
@@ -113,7 +113,7 @@ def test_first_strokes_are_the_ink_of_a_drawing_that_ends_there(share):
     lengths = np.array([len(drawing) for drawing in inks])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = {"ink": tf.constant(batch), "lengths": tf.constant(lengths)}
-        first = session.run(variation.first_strokes(features, share))
+        first = session.run(augmentation.first_strokes(features, share))
     expected = [ink.strokes_to_ink(s[: math.ceil(share * len(s))]) for s in drawings]
     assert first["lengths"].tolist() == [len(drawing) for drawing in expected]
     assert first["ink"].shape[1] == max(map(len, expected))
@@ -267,7 +267,7 @@ def test_batches_of_a_small_set_are_mixed(tmp_path):
     # Six words of ten drawings, each word with drawings of a length of its own: sorted all
     # together they would be batches of one word, the same in each pass.
     encoded = [
-        records.encode_record(np.full((5 * word + 2, 3), i, np.float32).tobytes(), word)
+        tfrecords.encode_record(np.full((5 * word + 2, 3), i, np.float32).tobytes(), word)
         for word in range(3)
         for i in range(20)
     ]
@@ -293,7 +293,7 @@ def test_the_number_of_records_is_estimated(tmp_path, num_records):
 def test_frequent_classes_gain_the_logarithm_of_their_share_of_all_drawings(tmp_path, batch_size):
     drawing = ink.strokes_to_ink([[[0, 1, 2], [0, 3, 1]]]).tobytes()
     labels = [0] * 700 + [1] * 40 + [2] * 300  # in this order: the shares differ from pool to pool
-    encoded = [records.encode_record(drawing, i) for i in labels]
+    encoded = [tfrecords.encode_record(drawing, i) for i in labels]
     files = [write_records(tmp_path / f"r{i}", encoded[i::2]) for i in range(2)]
     for part in range(2):  # one file each, and the shares of both
         batches = run_dataset(

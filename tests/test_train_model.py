@@ -24,8 +24,8 @@ from helpers import (
 
 import model
 import train_model
-from dataset import class_list
 from network import hardware
+from records import class_list
 
 SMALL = {"num_layers": 1, "num_nodes": 4, "num_conv": "[4, 5]", "conv_len": "3,3"}
 

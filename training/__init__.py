@@ -1,1 +1,1 @@
-"""A training run: what it is, its hooks, its summaries, its processes, its folder."""
+"""A training run: what it is, its hooks, its summaries, its processes."""

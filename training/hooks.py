@@ -12,9 +12,10 @@ from common import console, estimators
 
 import tensorflow as tf
 
-from dataset import class_list
 from evaluation import evaluate, outcomes
-from training import best, checkpoints, summaries
+from model_folder import best, checkpoints
+from records import class_list
+from training import summaries
 
 # Seconds between two lines of progress.
 PROGRESS_SECONDS = 10.0

@@ -15,19 +15,11 @@ import tensorflow as tf
 
 import input_pipeline
 import model
-from dataset import bad_records
 from evaluation import outcomes
+from model_folder import best, checkpoints, description
 from network import optimiser
-from training import (
-    best,
-    checkpoints,
-    cluster,
-    distribution,
-    hooks,
-    model_dirs,
-    summaries,
-    warm_start,
-)
+from records import damage
+from training import cluster, distribution, hooks, summaries, warm_start
 
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
@@ -93,7 +85,7 @@ class Run:
             "class_balance": self.class_balance,
         }
         return {
-            name: model_dirs.flag_value(value) if isinstance(value, tuple) else value
+            name: description.flag_value(value) if isinstance(value, tuple) else value
             for name, value in settings.items()
         }
 
@@ -109,7 +101,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
       hooks.Stopped: a signal came; a checkpoint of the last step is saved.
     """
     for flag, files in (("--training_data", run.training_files), ("--eval_data", run.eval_files)):
-        bad_records.check_first_records(files, num_classes=len(run.classes), flag=flag)
+        damage.check_first_records(files, num_classes=len(run.classes), flag=flag)
     say_if_data_changed(run)
     if run.task.is_chief:
         best.bring_back(run.model_dir)
@@ -118,7 +110,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
     progress = hooks.ProgressHook(
         run.model_dir if run.task.is_chief else None, batch_size=run.step_size, max_steps=run.steps
     )
-    explained_errors = bad_records.explained_errors(
+    explained_errors = damage.explained_errors(
         [*run.training_files, *run.eval_files], num_classes=len(run.classes)
     )
     with (
@@ -129,7 +121,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
     ):
         start_from = find_first_weights(run, scratch=scratch)
         if run.task.is_chief:
-            model_dirs.prepare(run.model_dir, params=run.params, classes=run.classes)
+            description.prepare(run.model_dir, params=run.params, classes=run.classes)
             if run.task.num_workers == 1:
                 for folder in (run.model_dir, os.path.join(run.model_dir, best.BEST_FOLDER)):
                     checkpoints.remove_left_overs(folder)

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 import model
-from dataset import class_list
-from training import best, checkpoints, model_dirs
+from model_folder import best, checkpoints, description, models
+from records import class_list
 
 # The last layer, whose columns belong to classes.
 LAST_LAYER = ("dense/kernel", "dense/bias")
@@ -40,9 +40,9 @@ def find_source(path: str) -> Source:
     folder = os.path.dirname(path)
     if tf.io.gfile.isdir(path):
         folder = path
-        exported = model_dirs.export_checkpoint(path)
+        exported = models.export_checkpoint(path)
         if exported:
-            folder = model_dirs.export_assets(exported)
+            folder = models.export_assets(exported)
         checkpoint = (
             exported or tf.train.latest_checkpoint(path) or best.best_checkpoint(path) or ""
         )
@@ -56,8 +56,12 @@ def find_source(path: str) -> Source:
             (checkpoint,) = there
     if not tf.io.gfile.exists(f"{checkpoint}.index"):
         raise ValueError(f"{flag}: no checkpoint there")
-    for beside in (folder, os.path.dirname(folder), os.path.join(folder, model_dirs.EXPORT_ASSETS)):
-        classes = os.path.join(beside, model_dirs.CLASSES_FILE)
+    for beside in (
+        folder,
+        os.path.dirname(folder),
+        os.path.join(folder, models.EXPORT_ASSETS),
+    ):
+        classes = os.path.join(beside, description.CLASSES_FILE)
         if tf.io.gfile.exists(classes):
             return Source(checkpoint, class_list.read_classes(classes))
     return Source(checkpoint, None)

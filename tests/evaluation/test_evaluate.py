@@ -6,14 +6,14 @@ import tensorflow as tf
 from helpers import random_records, spoil_weights, write_records
 
 import input_pipeline
-from dataset import records
 from evaluation import evaluate as evaluation
 from evaluation import outcomes
-from training import model_dirs
+from model_folder import models
+from records import tfrecords
 
 
 def evaluate(trained, **changes):
-    found = model_dirs.find_model(str(trained.model_dir))
+    found = models.find_model(str(trained.model_dir))
     params, checkpoint = found.params, found.checkpoint
     files = input_pipeline.match_files(trained.eval_data)
     arguments = {"params": params, "checkpoint": checkpoint, "batch_size": 64, **changes}
@@ -39,7 +39,7 @@ def test_outcomes_are_the_records(trained):
 
 
 def test_an_export_is_evaluated_as_its_checkpoint(trained):
-    found = model_dirs.find_model(str(trained.export))
+    found = models.find_model(str(trained.export))
     assert found.classes == trained.classes
     again, _, _ = evaluate(trained, params=found.params, checkpoint=found.checkpoint)
     for name, value in evaluate(trained)[0].items():
@@ -52,7 +52,7 @@ def test_a_bad_record_is_named(trained, tmp_path):
     damaged = tmp_path / "eval.tfrecord-00000-of-00001"
     with open(path, "rb") as file:
         damaged.write_bytes(file.read()[:-3])
-    found = model_dirs.find_model(str(trained.model_dir))
+    found = models.find_model(str(trained.model_dir))
     params, checkpoint = found.params, found.checkpoint
     with pytest.raises(ValueError, match=re.escape(str(damaged)) + ": cannot be read after"):
         evaluation.evaluate([str(damaged)], params=params, checkpoint=checkpoint, batch_size=8)
@@ -80,8 +80,8 @@ def test_a_network_that_is_not_a_number_is_not_evaluated_as_right(trained, tmp_p
 
 
 def test_a_record_that_is_not_a_number_is_named(trained, tmp_path):
-    found = model_dirs.find_model(str(trained.model_dir))
-    bad = records.encode_record(np.full((3, 3), np.nan, np.float32).tobytes(), 0)
+    found = models.find_model(str(trained.model_dir))
+    bad = tfrecords.encode_record(np.full((3, 3), np.nan, np.float32).tobytes(), 0)
     path = write_records(tmp_path / "eval.tfrecord-0", [*random_records(5), bad])
     with pytest.raises(ValueError, match="eval.tfrecord-0, record 6: holds ink that is not a num"):
         evaluation.evaluate([path], params=found.params, checkpoint=found.checkpoint, batch_size=4)
@@ -90,7 +90,7 @@ def test_a_record_that_is_not_a_number_is_named(trained, tmp_path):
 def test_the_drawings_that_are_kept_are_as_long_as_all(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(outcomes, "KEPT_EMBEDDINGS", 256)
     path = write_records(tmp_path / "eval.tfrecord-0", random_records(1024))
-    found = model_dirs.find_model(str(trained.model_dir))
+    found = models.find_model(str(trained.model_dir))
     settings = {"params": found.params, "checkpoint": found.checkpoint, "batch_size": 4}
     monkeypatch.setattr(evaluation, "KEPT_INKS", 256)
     monkeypatch.setattr(evaluation, "STROKE_SHARES", ())

@@ -11,10 +11,10 @@ from helpers import random_strokes, read_records
 
 import input_pipeline
 import model
-from dataset import records
 from drawings import ink, ndjson
+from model_folder import best, models
+from records import tfrecords
 from serving import classifier, exporting
-from training import best, model_dirs
 
 tf1 = tf.compat.v1
 
@@ -94,7 +94,7 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
     assert examples["classes"].shape == examples["probabilities"].shape == (48, 5)
     assert examples["embedding"].shape == (48, 12)
 
-    found = model_dirs.find_model(str(trained.model_dir))
+    found = models.find_model(str(trained.model_dir))
     params, classes = found.params, found.classes
     estimator = estimators.Estimator(model.model_fn, params=params)
     for i, record in enumerate(records[:5]):
@@ -162,14 +162,14 @@ def test_no_drawing_is_refused_with_its_reason(trained, name):
 
 
 def test_ink_that_is_not_a_number_is_refused_by_an_export(trained):
-    bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+    bad = tfrecords.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
     with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinity"):
         run_signature(trained.export, "examples", {"examples": [bad]})
 
 
 def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
     (tmp_path / "export/drawing_classifier/unfinished-1").mkdir(parents=True)
-    found = model_dirs.find_model(str(trained.export))
+    found = models.find_model(str(trained.export))
     exporting.export(
         str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
     )
@@ -180,9 +180,9 @@ def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
 def test_the_last_export_is_the_one_that_is_loaded_whatever_the_clock_said(trained, tmp_path):
     ahead = tmp_path / "export/drawing_classifier/99999999999"
     shutil.copytree(trained.export, ahead)
-    found = model_dirs.find_model(str(trained.export))
+    found = models.find_model(str(trained.export))
     last = exporting.export(
         str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
     )
     assert last != str(ahead) and classifier.find_export(str(tmp_path)) == last
-    assert model_dirs.export_checkpoint(str(ahead.parent)) == f"{last}/variables/variables"
+    assert models.export_checkpoint(str(ahead.parent)) == f"{last}/variables/variables"

@@ -12,9 +12,10 @@ import tensorflow as tf
 from helpers import ROOT, run_program
 
 import model
-from dataset import class_list
+from model_folder import models
+from records import class_list
 from serving import classifier, drawing_page, pretrained, weights
-from training import model_dirs, warm_start
+from training import warm_start
 
 PRETRAINED = ROOT / files.PRETRAINED
 PAGE = ROOT / "docs/draw.html"
@@ -24,7 +25,7 @@ PAGE = ROOT / "docs/draw.html"
 def small(trained, tmp_path_factory):
     """The trained network of the tests, written as the one of the project is."""
     folder = tmp_path_factory.mktemp("small")
-    source = model_dirs.find_model(str(trained.export))
+    source = models.find_model(str(trained.export))
     pretrained.write(
         folder, checkpoint=source.checkpoint, params=source.params, classes=source.classes
     )
@@ -32,9 +33,9 @@ def small(trained, tmp_path_factory):
 
 
 def test_weights_are_rounded_to_sixteen_bits_and_no_more(trained, small):
-    exported = model_dirs.find_model(str(trained.export))
+    exported = models.find_model(str(trained.export))
     expected = weights.read(exported.checkpoint, params=exported.params)
-    with model_dirs.copied_model(str(small)) as (stored, copy):
+    with models.copied_model(str(small)) as (stored, copy):
         assert (stored.params, stored.classes) == (exported.params, exported.classes)
         reader = tf.train.load_checkpoint(copy)
         assert set(reader.get_variable_to_dtype_map().values()) == {tf.float32, tf.int64}
@@ -54,7 +55,7 @@ def test_the_classifier_guesses_what_the_exported_one_does(trained, small):
 
 
 def test_half_precision_weights_start_a_training(trained, small, tmp_path):
-    source = model_dirs.find_model(str(small))
+    source = models.find_model(str(small))
     settings = warm_start.settings(
         str(small), params=source.params, classes=source.classes, seed=0, scratch=str(tmp_path)
     )
@@ -63,7 +64,7 @@ def test_half_precision_weights_start_a_training(trained, small, tmp_path):
 
 
 def test_the_folder_fits_the_code():
-    shipped = model_dirs.find_model(str(PRETRAINED))
+    shipped = models.find_model(str(PRETRAINED))
     names = (ROOT / "dataset/categories.txt").read_text().splitlines()
     assert shipped.classes == sorted(names) and len(names) == 345
     assert class_list.read_classes(str(PRETRAINED / "assets.extra/classes.txt")) == shipped.classes
@@ -82,7 +83,7 @@ def test_the_folder_is_small():
 def test_the_page_is_of_this_network():
     """See serving/drawing_page.py: float32 values of all variables come first, a scale a column."""
     text = PAGE.read_text()
-    shipped = model_dirs.find_model(str(PRETRAINED))
+    shipped = models.find_model(str(PRETRAINED))
     description = json.loads(re.search(r'id="model"[^>]*>([^<]+)<', text)[1])
     assert description["words"] == shipped.classes
     network = weights.read(shipped.checkpoint, params=shipped.params)

@@ -13,7 +13,7 @@ from common.quiet_tensorflow import tf
 
 import input_pipeline
 import model
-from dataset import class_list
+from records import class_list
 from training import distribution, hooks, run
 
 

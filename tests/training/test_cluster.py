@@ -27,8 +27,8 @@ from helpers import (
     write_records,
 )
 
-from dataset import class_list
 from network import hardware
+from records import class_list
 from training import cluster, distribution
 
 CLUSTER_TASK = "tests/training/cluster_task.py"

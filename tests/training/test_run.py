@@ -11,9 +11,10 @@ import tensorflow as tf
 from helpers import TINY, global_step, random_records, train, write_records
 
 import input_pipeline
-from dataset import class_list, records
+from model_folder import best
 from network import hardware
-from training import best, hooks, run
+from records import class_list, tfrecords
+from training import hooks, run
 
 
 def test_trains_evaluates_everything_and_resumes(data, tmp_path, capsys):
@@ -40,7 +41,7 @@ def test_learns_what_can_be_learnt(tmp_path):
         ink = rng.normal(scale=0.1, size=(12, 3)).astype(np.float32)
         ink[:, 2] = 0
         ink[: 4 * (i % 3), 2] = 1
-        encoded.append(records.encode_record(ink.tobytes(), i % 3))
+        encoded.append(tfrecords.encode_record(ink.tobytes(), i % 3))
     write_records(tmp_path / "training.tfrecord-0", encoded[:90])
     write_records(tmp_path / "eval.tfrecord-0", encoded[90:])
     params = dataclasses.replace(TINY, num_nodes=8, dropout=0.0, learning_rate=0.02)
@@ -100,7 +101,7 @@ def test_bad_record_is_named(data, tmp_path, split, damage):
         path.write_bytes(path.read_bytes()[:-5])
         problem = "cannot be read after record"
     elif damage == "nan":
-        bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+        bad = tfrecords.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
         write_records(path, [*random_records(5), bad])
         problem = "record 6: holds ink that is not a number"
     else:
@@ -273,7 +274,7 @@ def test_another_networks_flags_are_refused_where_hparams_are_gone(data, tmp_pat
 
 
 def test_a_refused_run_leaves_no_folder(data, tmp_path):
-    bad = records.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
+    bad = tfrecords.encode_record(np.full((4, 3), np.nan, np.float32).tobytes(), 0)
     write_records(data / "training.tfrecord-00000-of-00002", [bad])
     with pytest.raises(ValueError, match="record 1: holds ink that is not a number"):
         train(data, tmp_path / "m")

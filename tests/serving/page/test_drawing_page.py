@@ -24,8 +24,8 @@ from page_driver import (
 )
 from selenium.webdriver.common.by import By
 
-from dataset import records
 from drawings import ink
+from records import tfrecords
 from serving import drawing_page, page_examples
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -96,7 +96,7 @@ def test_examples_are_taken_from_records_as_far_as_ink_holds_them(tmp_path):
         with tf.io.TFRecordWriter(paths[-1]) as writer:
             for index in indices:
                 data = ink.strokes_to_ink(strokes).tobytes()
-                writer.write(records.encode_record(data, index))
+                writer.write(tfrecords.encode_record(data, index))
     found = page_examples.from_records(paths, CLASSES)
     assert found == {"ant": [strokes], "bee": [], "cat": [strokes] * 4}
 

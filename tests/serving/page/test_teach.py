@@ -24,8 +24,8 @@ from page_driver import (
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from dataset import records
 from drawings import ink
+from records import tfrecords
 from serving import classifier
 
 SQUARE = [[[0, 9, 9], [0, 0, 9]], [[1, 2], [3, 4]]]
@@ -110,7 +110,7 @@ def test_drawings_are_kept_saved_and_converted(browser, downloads, tmp_path, tra
     (record, *others) = read_records(tmp_path / "records/training.tfrecord-00000-of-00001")
     assert len(others) == 2
     simplified = ink.simplify(documents[0]["drawing"])
-    expected_record = records.encode_record(ink.strokes_to_ink(simplified).tobytes(), 1)
+    expected_record = tfrecords.encode_record(ink.strokes_to_ink(simplified).tobytes(), 1)
     assert expected_record in [record, *others]
 
 

@@ -92,7 +92,7 @@ def parse_records(records: tf.Tensor, *, num_classes: int) -> tuple[tf.RaggedTen
 
     Raises (when the graph runs):
       tf.errors.InvalidArgumentError: a record is not one of ours, or its class is not in the
-        class list. `bad_records.find_bad_record` says which.
+        class list. `damage.find_bad_record` says which.
     """
     parsed = tf.io.parse_example(
         records,

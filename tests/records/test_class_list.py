@@ -1,6 +1,6 @@
 import pytest
 
-from dataset import class_list
+from records import class_list
 
 
 def test_classes_survive_the_file_in_any_script(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from helpers import random_strokes
 
-from dataset import variation
 from drawings import ink
+from records import augmentation
 
 
 def batch_of(drawings) -> dict[str, np.ndarray]:
@@ -22,7 +22,7 @@ def vary(drawings, *, distortion=0.0, beginnings=0.0, seed=(0, 0)) -> list[np.nd
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = {name: tf.constant(value) for name, value in batch_of(drawings).items()}
         changed = session.run(
-            variation.vary(
+            augmentation.vary(
                 features,
                 distortion=distortion,
                 beginnings=beginnings,
@@ -98,7 +98,7 @@ def test_a_bend_moves_the_middle_and_not_the_corners():
                 "stateless_truncated_normal",
                 lambda shape, seed: tf.zeros(shape) + ([random] if shape[-1] == 6 else 0.0),
             )
-            distorted = variation._distort(tf.constant(square), tf.ones([1, 1, 1]), (None, None))
+            distorted = augmentation._distort(tf.constant(square), tf.ones([1, 1, 1]), (None, None))
         moved = session.run(distorted)[0] - (square[0] - 0.5)
     np.testing.assert_allclose(moved[[0, 1, 2, 4]], 0, atol=1e-6)
     np.testing.assert_allclose(moved[3], [0.05 * (0.5 - 0.5), 0.05 * (0.25 + 1.0)], atol=1e-6)

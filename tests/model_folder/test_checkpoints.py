@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from helpers import global_step, spoil_weights, train, write_data
 
+from model_folder import best, checkpoints, description
 from serving import drawing_page
-from training import best, checkpoints, model_dirs
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_weights_that_are_not_numbers_are_not_gone_on_with(model_dir, value, cap
 def test_the_files_that_are_written_whole_are_known():
     assert set(checkpoints.WHOLE_FILES) == {
         checkpoints.STATE_FILE,
-        model_dirs.CLASSES_FILE,
-        model_dirs.HPARAMS_FILE,
+        description.CLASSES_FILE,
+        description.HPARAMS_FILE,
         best.BEGUN_FILE,
         best.EVALUATIONS_FILE,
         best.EVALUATOR_FILE,

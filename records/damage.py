@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from dataset import records
+from records import tfrecords
 
 # How a file begins that gzip has compressed.
 GZIP = b"\x1f\x8b\x08"
@@ -24,7 +24,7 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
     problem = find_bad_record(files, num_classes=num_classes, records_per_file=1)
     if problem:
         raise ValueError(problem)
-    if not any(True for path in files for _ in records.read_records(path)):
+    if not any(True for path in files for _ in tfrecords.read_records(path)):
         raise ValueError(
             f"{flag}: {files[0]} and the others hold no record; did create_dataset.py warn that "
             "no drawing was left for them?"
@@ -64,7 +64,7 @@ def find_bad_record(
     for path in files:
         number = 0
         try:
-            found = itertools.islice(records.read_records(path), records_per_file)
+            found = itertools.islice(tfrecords.read_records(path), records_per_file)
             for number, record in enumerate(found, start=1):
                 problem = describe_record(record, num_classes=num_classes)
                 if problem:
@@ -95,8 +95,8 @@ def describe_record(record: bytes, *, num_classes: int) -> str | None:
     ink = np.array(feature["ink"].float_list.value)
     shape = list(feature["shape"].int64_list.value)
     index = list(feature["class_index"].int64_list.value)
-    rows, rest = divmod(len(ink), records.INK_COLUMNS)
-    if not rows or rest or shape != [rows, records.INK_COLUMNS]:
+    rows, rest = divmod(len(ink), tfrecords.INK_COLUMNS)
+    if not rows or rest or shape != [rows, tfrecords.INK_COLUMNS]:
         return f"has shape {shape} for {len(ink)} ink values; convert the drawings again"
     if not np.isfinite(ink).all():
         return "holds ink that is not a number (NaN or infinity); convert the drawings again"

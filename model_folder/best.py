@@ -22,8 +22,8 @@ from common import console, files
 
 import tensorflow as tf
 
+from model_folder import checkpoints
 from network import measures
-from training import checkpoints
 
 EVALUATIONS_FILE = "evaluations.ndjson"
 EVALUATOR_FILE = "evaluations-evaluator.ndjson"

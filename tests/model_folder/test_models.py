@@ -7,8 +7,8 @@ import pytest
 from helpers import CLASSES, TINY, global_step, spoil_weights, train
 
 import model
-from dataset import class_list
-from training import best, checkpoints, model_dirs
+from model_folder import best, checkpoints, description, models
+from records import class_list
 
 
 def test_model_dir_describes_itself(data, tmp_path):
@@ -31,11 +31,9 @@ def test_resuming_with_other_settings_is_refused(data, tmp_path):
 
 def test_a_named_checkpoint_is_evaluated(trained):
     path = f"{trained.model_dir}/model.ckpt-30"
-    assert model_dirs.find_model(str(trained.model_dir), checkpoint=path).checkpoint == path
+    assert models.find_model(str(trained.model_dir), checkpoint=path).checkpoint == path
     with pytest.raises(ValueError, match="there is no .*model.ckpt-31.index"):
-        model_dirs.find_model(
-            str(trained.model_dir), checkpoint=f"{trained.model_dir}/model.ckpt-31"
-        )
+        models.find_model(str(trained.model_dir), checkpoint=f"{trained.model_dir}/model.ckpt-31")
 
 
 def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, tmp_path):
@@ -46,21 +44,21 @@ def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, t
     (other / "evaluations.ndjson").write_text("".join(changed))
     for checkpoint in (f"{other}/model.ckpt-60", best.best_checkpoint(str(other))):
         for path in (trained.model_dir, trained.export):
-            found = model_dirs.find_model(str(path), checkpoint=checkpoint)
+            found = models.find_model(str(path), checkpoint=checkpoint)
             assert (found.checkpoint, found.params.temperature) == (checkpoint, 3.25)
     class_list.write_classes(str(other / "classes.txt"), ["a", *trained.classes[1:]])
     with pytest.raises(ValueError, match="--checkpoint=.* another class list: it also had 'a'; it"):
-        model_dirs.find_model(str(trained.model_dir), checkpoint=checkpoint)
+        models.find_model(str(trained.model_dir), checkpoint=checkpoint)
 
 
 def test_a_model_is_what_the_path_plainly_means(trained):
     exported = f"{trained.export}/variables/variables"
     for path in (trained.export, trained.export.parent):
-        found = model_dirs.find_model(str(path))
+        found = models.find_model(str(path))
         assert (found.checkpoint, found.classes) == (exported, trained.classes)
     checkpoint = f"{trained.model_dir}/model.ckpt-30"
     for ending in (".index", ".meta", ".data-00000-of-00001"):
-        found = model_dirs.find_model(str(trained.model_dir), checkpoint=checkpoint + ending)
+        found = models.find_model(str(trained.model_dir), checkpoint=checkpoint + ending)
         assert found.checkpoint == checkpoint
 
 
@@ -70,11 +68,11 @@ def test_a_model_is_what_the_path_plainly_means(trained):
 )
 def test_a_folder_without_a_model_is_refused(trained, tmp_path, model_dir, message):
     (tmp_path / "empty").mkdir()
-    found = model_dirs.find_model(str(trained.model_dir))
+    found = models.find_model(str(trained.model_dir))
     params, classes = found.params, found.classes
-    model_dirs.write_description(str(tmp_path / "empty"), params=params, classes=classes)
+    description.write_description(str(tmp_path / "empty"), params=params, classes=classes)
     with pytest.raises(ValueError, match=message):
-        model_dirs.find_model(str(tmp_path / model_dir))
+        models.find_model(str(tmp_path / model_dir))
 
 
 def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
@@ -100,8 +98,8 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
             )
         return copy(checkpoint, folder)
 
-    monkeypatch.setattr(model_dirs.checkpoints, "copy", replaced_first)
-    with model_dirs.copied_model(str(tmp_path / "m")) as (model_found, copied):
+    monkeypatch.setattr(models.checkpoints, "copy", replaced_first)
+    with models.copied_model(str(tmp_path / "m")) as (model_found, copied):
         assert model_found.checkpoint.endswith("best/model.ckpt-90")
         assert copied.endswith("model.ckpt-90") and not copied.startswith(str(tmp_path / "m"))
         assert checkpoints.problem(copied) is None
@@ -114,6 +112,6 @@ def test_a_damaged_checkpoint_is_not_used(trained, tmp_path):
     spoil_weights(tmp_path / f"m/best/model.ckpt-{step}", np.nan)
     with (
         pytest.raises(ValueError, match=f"best/model.ckpt-{step}: .* weights that are not numbers"),
-        model_dirs.copied_model(str(tmp_path / "m")),
+        models.copied_model(str(tmp_path / "m")),
     ):
         pass

@@ -6,7 +6,7 @@ import tensorflow as tf
 from helpers import random_records, run_dataset, write_records
 
 import input_pipeline
-from dataset import bad_records
+from records import damage
 
 
 def example(**features) -> bytes:
@@ -38,42 +38,42 @@ def test_bad_record_stops_reading_and_is_found(tmp_path, problem):
     # TensorFlow fails at its own message where it quotes bytes that are no UTF-8.
     with pytest.raises((tf.errors.InvalidArgumentError, UnicodeDecodeError)):
         run_dataset(input_pipeline.eval_input_fn([file], batch_size=4, num_classes=3))
-    found = bad_records.find_bad_record([file], num_classes=3)
+    found = damage.find_bad_record([file], num_classes=3)
     assert found.startswith(f"{file}, record 11: ")
     assert problem in found
 
 
 def test_good_records_have_nothing_wrong(tmp_path):
     file = write_records(tmp_path / "r", random_records(20))
-    assert bad_records.find_bad_record([file], num_classes=3) is None
+    assert damage.find_bad_record([file], num_classes=3) is None
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "text"])
-def test_damaged_file_is_found(tmp_path, damage):
+@pytest.mark.parametrize("fault", ["cut", "flipped", "text"])
+def test_damaged_file_is_found(tmp_path, fault):
     path = tmp_path / "r"
     write_records(path, random_records(20))
     content = bytearray(path.read_bytes())
-    if damage == "cut":
+    if fault == "cut":
         content = content[:-7]
-    elif damage == "flipped":
+    elif fault == "flipped":
         content[len(content) // 2] ^= 1
     else:
         content = b"cat,dog\n" * 100
     path.write_bytes(content)
     with pytest.raises(tf.errors.DataLossError):
         run_dataset(input_pipeline.eval_input_fn([str(path)], batch_size=4, num_classes=3))
-    found = bad_records.find_bad_record([str(path)], num_classes=3)
+    found = damage.find_bad_record([str(path)], num_classes=3)
     assert re.match(rf"{path}: cannot be read after record \d+: .*convert or copy it again", found)
 
 
 def test_files_without_records_are_refused(tmp_path):
     files = [write_records(tmp_path / name, []) for name in "ab"]
     with pytest.raises(ValueError, match="--eval_data: .* hold no record"):
-        bad_records.check_first_records(files, num_classes=3, flag="--eval_data")
+        damage.check_first_records(files, num_classes=3, flag="--eval_data")
 
 
 def test_a_file_that_gzip_compressed_is_named_as_such(tmp_path):
     path = tmp_path / "eval.tfrecord-0"
     path.write_bytes(gzip.compress(b"".join(random_records(3))))
-    found = bad_records.find_bad_record([str(path)], num_classes=3)
+    found = damage.find_bad_record([str(path)], num_classes=3)
     assert found == f"{path}: is compressed with gzip; decompress it with gunzip"

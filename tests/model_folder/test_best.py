@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training import best, checkpoints
+from model_folder import best, checkpoints
 
 
 def checkpoint_of(folder, step: int) -> str:

@@ -1,0 +1,1 @@
+"""What train_model.py leaves on disk: the description, the checkpoints, the best, evaluations."""

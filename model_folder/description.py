@@ -1,0 +1,107 @@
+"""What a folder of checkpoints says of itself, and what it is checked against.
+
+hparams.json   the hyper-parameters
+classes.txt    the class list
+
+See model_folder/best.py for the best checkpoint, and models.py for how a model is found by them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from common import files
+
+import tensorflow as tf
+
+import model
+from records import class_list
+
+# Hyper-parameters whose flag has another name.
+FLAG_OF = {"num_classes": "classes", "decay_steps": "steps"}
+
+HPARAMS_FILE = "hparams.json"
+CLASSES_FILE = "classes.txt"
+
+# Hyper-parameters that a run may change when it resumes: how the same network is computed and
+# judged.
+FREE_HPARAMS = ("cell_type", "mixed_precision", "accept_threshold")
+
+
+def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) -> None:
+    """Writes what the folder's checkpoints are, or makes sure that it is the same as before.
+
+    Raises:
+      ValueError: the folder holds a model with other hyper-parameters or classes.
+    """
+    tf.io.gfile.makedirs(model_dir)
+    hparams_path = os.path.join(model_dir, HPARAMS_FILE)
+    classes_path = os.path.join(model_dir, CLASSES_FILE)
+    checkpoint = tf.train.latest_checkpoint(model_dir)
+    problem = None
+    if tf.io.gfile.exists(hparams_path):
+        problem = _hparams_difference(read_hparams(model_dir), params)
+    elif checkpoint:  # what is written now must be true of it
+        problem = _shapes_difference(checkpoint, params)
+    if not problem and tf.io.gfile.exists(classes_path):
+        problem = class_list.difference(class_list.read_classes(classes_path), classes)
+    if problem:
+        raise ValueError(
+            f"{model_dir} holds a model {problem}. Give the same to continue it, or "
+            "another --model_dir; --warm_start_from takes weights along to that one"
+        )
+    write_description(model_dir, params=params, classes=classes)
+
+
+def write_description(folder: str, *, params: model.HParams, classes: Sequence[str]) -> None:
+    """Writes what the network in that folder is."""
+    # The class list first: a folder with hyper-parameters has both.
+    classes_path = os.path.join(folder, CLASSES_FILE)
+    temporary = files.temporary_name(classes_path)
+    class_list.write_classes(temporary, classes)
+    tf.io.gfile.rename(temporary, classes_path, overwrite=True)
+    files.write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
+
+
+def read_hparams(folder: str) -> model.HParams:
+    """Reads the hyper-parameters of a folder of checkpoints.
+
+    Raises:
+      ValueError: they are not there, or not this program's.
+    """
+    path = os.path.join(folder, HPARAMS_FILE)
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return model.HParams.from_json(file.read().decode())
+    except tf.errors.NotFoundError:
+        raise ValueError(
+            f"{folder}: no {HPARAMS_FILE} there; a folder that train_model.py wrote has one"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
+    changed = [
+        f"{FLAG_OF.get(name, name)}={flag_value(getattr(before, name))} "
+        f"(now {flag_value(getattr(now, name))})"
+        for name in dataclasses.asdict(now)
+        if name not in FREE_HPARAMS and getattr(before, name) != getattr(now, name)
+    ]
+    return f"trained with {', '.join(changed)}" if changed else None
+
+
+def _shapes_difference(checkpoint: str, params: model.HParams) -> str | None:
+    """Says how a checkpoint's variables differ from a network's; None if they do not."""
+    shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+    for name, shape in model.variable_shapes(params).items():
+        if shapes.get(name) != shape:
+            there = f"{name} of shape {shapes[name]}" if name in shapes else f"no {name}"
+            return f"of another network: it has {there}, this one has shape {shape}"
+    return None
+
+
+def flag_value(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,1 @@
+"""What a record is: its schema, the class list, damaged ones, the augmentation of a batch."""
