@@ -23,7 +23,7 @@ from absl import flags
 
 import input_pipeline
 import model
-from model_folder import best, models
+from model_folder import evaluations, models
 from network import hardware, lstm
 from records import class_list
 from serving import drawing_page, exporting, page_examples
@@ -279,7 +279,7 @@ def train_and_export(run: Run) -> str | None:
         train(run)
         hooks.check_records(run.classes, [*run.training_files, *run.eval_files])
         with models.copied_model(run.model_dir) as (found, copy):
-            temperature, why = best.temperature(found.checkpoint)
+            temperature, why = evaluations.temperature(found.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)
             drawing_page.write(
@@ -288,7 +288,7 @@ def train_and_export(run: Run) -> str | None:
                 params=found.params,
                 classes=found.classes,
                 examples=page_examples.from_records(run.training_files, found.classes),
-                evaluation=best.evaluation_of(found.checkpoint),
+                evaluation=evaluations.evaluation_of(found.checkpoint),
             )
             return exporting.export(
                 run.model_dir, checkpoint=copy, params=found.params, classes=found.classes

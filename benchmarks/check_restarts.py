@@ -26,7 +26,7 @@ from common.quiet_tensorflow import tf
 
 from absl import flags
 
-from model_folder import best, checkpoints, models
+from model_folder import best, checkpoints, evaluations, models
 
 _KIND = flags.DEFINE_enum(
     "kind", "alone", ["alone", "in_step"], "One process, or a cluster in step."
@@ -126,10 +126,10 @@ class Trial:
         last = tf.train.latest_checkpoint(model_dir)
         if not last or checkpoints.global_step(last) < _STEPS.value:
             return f"the last checkpoint is {last}"
-        recorded = best.read_evaluations(model_dir)
+        recorded = evaluations.read_evaluations(model_dir)
         if not recorded or recorded[-1]["global_step"] != checkpoints.step_in_name(last):
             return "the last checkpoint's evaluation is not recorded"
-        expected = max(recorded, key=best.quality)["global_step"]
+        expected = max(recorded, key=evaluations.quality)["global_step"]
         kept = best.best_checkpoint(model_dir)
         if not kept or checkpoints.step_in_name(kept) != expected:
             return f"{kept} is kept, step {expected} was best"
@@ -146,7 +146,7 @@ class Trial:
         if checkpoints.global_step(exported) != checkpoints.global_step(right):
             return f"{names[-1]} exports another checkpoint than {right}"
         left = checkpoints.left_overs(model_dir) + checkpoints.left_overs(
-            os.path.join(model_dir, best.BEST_FOLDER)
+            os.path.join(model_dir, evaluations.BEST_FOLDER)
         )
         return f"left over: {', '.join(left)}" if left else None
 

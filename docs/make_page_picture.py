@@ -20,7 +20,7 @@ from absl import flags
 from selenium.webdriver.support.ui import WebDriverWait
 
 from drawings import ndjson
-from model_folder import best, models
+from model_folder import evaluations, models
 from serving import drawing_page, page_examples
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
@@ -57,7 +57,7 @@ def main() -> None:
             params=found.params,
             classes=found.classes,
             examples=page_examples.from_ndjson(_EXAMPLES.value, found.classes),
-            evaluation=best.evaluation_of(found.checkpoint),
+            evaluation=evaluations.evaluation_of(found.checkpoint),
         )
         page.get(f"file://{path}")
         page.execute_script(DRAW, document["drawing"])

@@ -13,7 +13,7 @@ from common import files
 import tensorflow as tf
 
 import model
-from model_folder import best, checkpoints
+from model_folder import best, checkpoints, evaluations
 from model_folder.description import CLASSES_FILE, read_hparams
 from records import class_list
 
@@ -68,14 +68,14 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     if checkpoint:
         _check_classes_beside(checkpoint, classes)
     if checkpoint or folder == path:  # an export's hyper-parameters have that of its own
-        temperature, _ = best.temperature(checkpoint or found)
+        temperature, _ = evaluations.temperature(checkpoint or found)
         params = dataclasses.replace(params, temperature=temperature)
     return Model(params, classes, checkpoint or found)
 
 
 def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
     """Raises ValueError if the folder that a checkpoint lies in has another class list."""
-    path = os.path.join(best.folder_of(checkpoint), CLASSES_FILE)
+    path = os.path.join(evaluations.folder_of(checkpoint), CLASSES_FILE)
     difference = tf.io.gfile.exists(path) and class_list.difference(
         class_list.read_classes(path), classes
     )

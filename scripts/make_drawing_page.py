@@ -19,7 +19,7 @@ from common.quiet_tensorflow import tf
 
 from absl import flags
 
-from model_folder import best, models
+from model_folder import evaluations, models
 from serving import drawing_page, page_examples
 
 _MODEL = flags.DEFINE_string(
@@ -46,7 +46,7 @@ def main() -> None:
             params=found.params,
             classes=found.classes,
             examples=examples or None,
-            evaluation=best.evaluation_of(found.checkpoint),
+            evaluation=evaluations.evaluation_of(found.checkpoint),
         )
     print(f"Draw: open {shlex.quote(path)}")
 

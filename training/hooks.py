@@ -13,7 +13,7 @@ from common import console, estimators
 import tensorflow as tf
 
 from evaluation import evaluate, outcomes
-from model_folder import best, checkpoints
+from model_folder import best, checkpoints, evaluations
 from records import class_list
 from training import summaries
 
@@ -192,7 +192,7 @@ class BeginEvaluation(estimators.SessionRunHook):
 
     def after_create_session(self, session, coord) -> None:
         step = session.run(tf.compat.v1.train.get_global_step())
-        best.begin_evaluation(self._model_dir, int(step))
+        evaluations.begin_evaluation(self._model_dir, int(step))
 
 
 def check_records(classes: Sequence[str], files: Sequence[str]) -> None:
@@ -245,7 +245,7 @@ class AfterEvaluation(estimators.Exporter):
             estimator.model_dir,
             eval_result,
             checkpoint=checkpoint_path,
-            data=best.name_data(self._eval_files),
+            data=evaluations.name_data(self._eval_files),
             by_evaluator=self._by_evaluator,
         )
         step = int(eval_result["global_step"])

@@ -16,7 +16,7 @@ import tensorflow as tf
 import input_pipeline
 import model
 from evaluation import outcomes
-from model_folder import best, checkpoints, description
+from model_folder import best, checkpoints, description, evaluations
 from network import optimiser
 from records import damage
 from training import cluster, distribution, hooks, summaries, warm_start
@@ -123,10 +123,10 @@ def train(run: Run) -> Mapping[str, Any] | None:
         if run.task.is_chief:
             description.prepare(run.model_dir, params=run.params, classes=run.classes)
             if run.task.num_workers == 1:
-                for folder in (run.model_dir, os.path.join(run.model_dir, best.BEST_FOLDER)):
+                for folder in (run.model_dir, os.path.join(run.model_dir, evaluations.BEST_FOLDER)):
                     checkpoints.remove_left_overs(folder)
         if first_step < run.steps:
-            if first_step and best.cut_off_evaluation(run.model_dir) == first_step:
+            if first_step and evaluations.cut_off_evaluation(run.model_dir) == first_step:
                 print(f"The evaluation at step {first_step:,} was cut off: evaluating", flush=True)
                 evaluate_last(run)
             estimator = make_estimator(run, start_from=start_from)
@@ -167,8 +167,8 @@ def say_if_data_changed(run: Run) -> None:
     Raises:
       ValueError: the file of them is damaged: better noticed now than in the end.
     """
-    before = [one.get("data") for one in best.read_evaluations(run.model_dir)]
-    if before and before[-1] not in (None, best.name_data(run.eval_files)):
+    before = [one.get("data") for one in evaluations.read_evaluations(run.model_dir)]
+    if before and before[-1] not in (None, evaluations.name_data(run.eval_files)):
         print("The evaluation data are others than before: the best is looked for anew", flush=True)
 
 

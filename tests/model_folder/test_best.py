@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model_folder import best, checkpoints
+from model_folder import best, checkpoints, evaluations
 
 
 def checkpoint_of(folder, step: int) -> str:
@@ -43,7 +43,7 @@ def test_the_best_checkpoint_is_kept_and_all_evaluations_are_recorded(tmp_path):
         "model.ckpt-5.data-00000-of-00001",
         "model.ckpt-5.index",
     ]
-    recorded = best.read_evaluations(str(tmp_path))
+    recorded = evaluations.read_evaluations(str(tmp_path))
     assert [round(line["loss"], 3) for line in recorded] == [2.0, 1.0, 0.5, 1.5, 0.9, 1.0]
 
 
@@ -60,7 +60,7 @@ def test_an_evaluation_that_is_made_again_counts_once(tmp_path):
     add(tmp_path, 1, 0.9)
     add(tmp_path, 2, 0.5)
     add(tmp_path, 2, 0.5)
-    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path))] == [1, 2]
+    assert [e["global_step"] for e in evaluations.read_evaluations(str(tmp_path))] == [1, 2]
     assert best_step(tmp_path) == 1
 
 
@@ -100,7 +100,7 @@ def test_chief_and_evaluator_agree_on_the_best_whoever_comes_last(tmp_path):
     assert best_step(tmp_path) == 2
     add(tmp_path, 3, 0.6, by_evaluator=True)
     assert best_step(tmp_path) == 2
-    assert [e["global_step"] for e in best.read_evaluations(str(tmp_path))] == [1, 2, 3]
+    assert [e["global_step"] for e in evaluations.read_evaluations(str(tmp_path))] == [1, 2, 3]
     assert list(checkpoints.by_step(str(tmp_path / "best"))) == [2]
 
 
@@ -124,12 +124,12 @@ def test_data_have_a_name_that_does_not_depend_on_the_folder(tmp_path):
         for name in ("eval-0", "eval-1"):
             (tmp_path / folder / name).write_text("x" * 70)
     a, b = ([str(tmp_path / folder / f"eval-{i}") for i in range(2)] for folder in "ab")
-    name = best.name_data(a)
-    assert name.startswith("2 files, 140 bytes, ") and name == best.name_data(b[::-1])
-    assert name != best.name_data(a[:1])
+    name = evaluations.name_data(a)
+    assert name.startswith("2 files, 140 bytes, ") and name == evaluations.name_data(b[::-1])
+    assert name != evaluations.name_data(a[:1])
     (tmp_path / "b/eval-1").write_text("x" * 69)
     (tmp_path / "b/eval-0").write_text("x" * 71)
-    assert name != best.name_data(b)
+    assert name != evaluations.name_data(b)
 
 
 def test_a_copy_that_another_process_has_not_recorded_yet_stays(tmp_path):
@@ -158,7 +158,7 @@ def test_a_damaged_line_is_named_with_the_remedy(tmp_path, line):
     good = json.dumps({"global_step": 1, "accuracy": 0.5, "loss": 1.0}).encode()
     (tmp_path / "evaluations.ndjson").write_bytes(good + b"\n" + line + b"\n")
     with pytest.raises(ValueError, match=r"evaluations.ndjson, line 2: not an .* delete the line"):
-        best.read_evaluations(str(tmp_path))
+        evaluations.read_evaluations(str(tmp_path))
 
 
 def evaluate(folder, step: int, **metrics) -> str:
@@ -174,7 +174,7 @@ def test_a_checkpoint_has_the_temperature_that_its_evaluation_found(tmp_path):
     for step, found in ((100, {"temperature": 1.5}), (200, {"temperature": np.nan}), (300, {})):
         evaluate(tmp_path, step, **found)  # evaluations of earlier versions have none
     names = ("model.ckpt-100", "best/model.ckpt-100", "model.ckpt-200", "model.ckpt-300", "other")
-    found = [best.temperature(str(tmp_path / name)) for name in names]
+    found = [evaluations.temperature(str(tmp_path / name)) for name in names]
     nothing = 1, "no evaluation has found it"
     assert found == [(1.5, None), (1.5, None), nothing, nothing, nothing]
 
@@ -183,13 +183,12 @@ def test_a_checkpoint_has_the_temperature_of_its_own_folder(tmp_path, monkeypatc
     for name, temperature in (("a", 1.5), ("best", 0.75)):  # a run may have the name of a copy
         (tmp_path / name).mkdir()
         evaluate(tmp_path / name, 100, temperature=temperature)
-    assert best.temperature(str(tmp_path / "a/best/model.ckpt-100"))[0] == 1.5
+    assert evaluations.temperature(str(tmp_path / "a/best/model.ckpt-100"))[0] == 1.5
     for name in ("model.ckpt-100", "best/model.ckpt-100"):
-        assert best.temperature(str(tmp_path / "best" / name))[0] == 0.75
+        assert evaluations.temperature(str(tmp_path / "best" / name))[0] == 0.75
     monkeypatch.chdir(tmp_path / "a")
-    assert (
-        best.temperature("model.ckpt-100")[0] == best.temperature("best/model.ckpt-100")[0] == 1.5
-    )
+    for path in ("model.ckpt-100", "best/model.ckpt-100"):
+        assert evaluations.temperature(path)[0] == 1.5
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_a_temperature_of_too_few_drawings_or_of_one_kind_is_not_used(
     tmp_path, drawings, accuracy, why
 ):
     checkpoint = evaluate(tmp_path, 1, temperature=8.0, drawings=drawings, accuracy=accuracy)
-    assert best.temperature(checkpoint) == (1.0 if why else 8.0, why)
+    assert evaluations.temperature(checkpoint) == (1.0 if why else 8.0, why)
 
 
 def test_the_best_is_gone_on_with_where_all_other_checkpoints_are_gone(

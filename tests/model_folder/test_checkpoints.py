@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from helpers import global_step, spoil_weights, train, write_data
 
-from model_folder import best, checkpoints, description
+from model_folder import checkpoints, description, evaluations
 from serving import drawing_page
 
 
@@ -70,8 +70,8 @@ def test_the_files_that_are_written_whole_are_known():
         checkpoints.STATE_FILE,
         description.CLASSES_FILE,
         description.HPARAMS_FILE,
-        best.BEGUN_FILE,
-        best.EVALUATIONS_FILE,
-        best.EVALUATOR_FILE,
+        evaluations.BEGUN_FILE,
+        evaluations.EVALUATIONS_FILE,
+        evaluations.EVALUATOR_FILE,
         drawing_page.FILE,
     }

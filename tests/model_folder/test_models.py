@@ -7,7 +7,7 @@ import pytest
 from helpers import CLASSES, TINY, global_step, spoil_weights, train
 
 import model
-from model_folder import best, checkpoints, description, models
+from model_folder import best, checkpoints, description, evaluations, models
 from records import class_list
 
 
@@ -39,7 +39,7 @@ def test_a_named_checkpoint_is_evaluated(trained):
 def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trained.model_dir, other)
-    lines = best.read_evaluations(str(other))
+    lines = evaluations.read_evaluations(str(other))
     changed = [json.dumps({**line, "temperature": 3.25}) + "\n" for line in lines]
     (other / "evaluations.ndjson").write_text("".join(changed))
     for checkpoint in (f"{other}/model.ckpt-60", best.best_checkpoint(str(other))):
@@ -80,7 +80,7 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
 ):
     shutil.copytree(trained.model_dir, tmp_path / "m")
     (found,) = (tmp_path / "m/best").glob("*.index")
-    last = best.read_evaluations(str(tmp_path / "m"))[-1]
+    last = evaluations.read_evaluations(str(tmp_path / "m"))[-1]
     copy, calls = checkpoints.copy, []
 
     def replaced_first(checkpoint, folder):

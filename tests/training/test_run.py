@@ -11,7 +11,7 @@ import tensorflow as tf
 from helpers import TINY, global_step, random_records, train, write_records
 
 import input_pipeline
-from model_folder import best
+from model_folder import best, evaluations
 from network import hardware
 from records import class_list, tfrecords
 from training import hooks, run
@@ -60,7 +60,7 @@ def test_training_stops_when_evaluations_bring_nothing_better(data, tmp_path):
         early_stopping_evals=3,
     )
     assert global_step(tmp_path / "m") in (8, 10)  # the first evaluation, and three after it
-    assert len(best.read_evaluations(str(tmp_path / "m"))) in (4, 5)
+    assert len(evaluations.read_evaluations(str(tmp_path / "m"))) in (4, 5)
 
 
 def test_keeps_as_many_checkpoints_as_asked(data, tmp_path):
@@ -172,7 +172,7 @@ def test_records_that_are_replaced_meanwhile_end_the_run(data, tmp_path, monkeyp
     monkeypatch.setattr(run, "make_specs", replacing)
     with pytest.raises(ValueError, match="it also had 'bee'.*Other records were written in the pl"):
         train(data, tmp_path / "m", steps=2)
-    assert best.read_evaluations(str(tmp_path / "m")) == []
+    assert evaluations.read_evaluations(str(tmp_path / "m")) == []
 
 
 @pytest.mark.parametrize("state_too", [True, False])
@@ -189,16 +189,16 @@ def test_a_run_goes_on_from_the_best_where_nothing_else_is_left(data, tmp_path, 
 
 def test_a_run_that_goes_on_with_other_evaluation_data_says_so(data, tmp_path, capsys):
     train(data, tmp_path / "m", steps=2)
-    (name,) = {one["data"] for one in best.read_evaluations(str(tmp_path / "m"))}
+    (name,) = {one["data"] for one in evaluations.read_evaluations(str(tmp_path / "m"))}
     files = sorted(data.glob("eval.tfrecord-*"))
-    assert name == best.name_data([*map(str, files)])
+    assert name == evaluations.name_data([*map(str, files)])
     train(data, tmp_path / "m", steps=2)
     assert "looked for anew" not in capsys.readouterr().out
     files[1].unlink()
     train(data, tmp_path / "m", steps=2)
     assert "evaluation data are others than before" in capsys.readouterr().out
-    (one,) = best.read_evaluations(str(tmp_path / "m"))
-    assert (one["data"], one["drawings"]) == (best.name_data([str(files[0])]), 9)
+    (one,) = evaluations.read_evaluations(str(tmp_path / "m"))
+    assert (one["data"], one["drawings"]) == (evaluations.name_data([str(files[0])]), 9)
 
 
 @pytest.mark.parametrize("stopped_at", [3, 6])
@@ -214,17 +214,17 @@ def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypat
     with monkeypatch.context() as patched, pytest.raises(hooks.Stopped):
         patched.setattr(hooks.AfterEvaluation, "export", stop)
         train(data, tmp_path / "m", params=params, save_checkpoints_steps=3)
-    before = [e["global_step"] for e in best.read_evaluations(str(tmp_path / "m"))]
+    before = [e["global_step"] for e in evaluations.read_evaluations(str(tmp_path / "m"))]
     assert before == [step for step in (3, 6) if step < stopped_at]
     if before:  # as if the first evaluation had been a poor one: what comes last is to be kept
         path = tmp_path / "m/evaluations.ndjson"
         path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.0}) + "\n")
     train(data, tmp_path / "m", params=params)
-    after = best.read_evaluations(str(tmp_path / "m"))
+    after = evaluations.read_evaluations(str(tmp_path / "m"))
     assert [e["global_step"] for e in after] == [3, 6]
-    expected = 6 if before else max(after, key=best.quality)["global_step"]
+    expected = 6 if before else max(after, key=evaluations.quality)["global_step"]
     assert best.best_checkpoint(str(tmp_path / "m")).endswith(f"best/model.ckpt-{expected}")
-    assert best.cut_off_evaluation(str(tmp_path / "m")) is None
+    assert evaluations.cut_off_evaluation(str(tmp_path / "m")) is None
 
 
 def test_evaluations_leave_no_graph_in_memory(data, tmp_path, monkeypatch):
