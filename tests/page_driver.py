@@ -83,8 +83,8 @@ def evaluate(browser, expression: str, *arguments):
 
 
 def until(condition):
-    """What a condition gives as soon as it is true; gives up after half a minute."""
-    deadline = time.monotonic() + 30
+    """What a condition gives as soon as it is true; gives up after two minutes."""
+    deadline = time.monotonic() + 120
     while not (value := condition()):
         assert time.monotonic() < deadline, "this did not come true"
         time.sleep(0.02)
