@@ -75,7 +75,7 @@ install_requirements() {
   if [[ ! -x $python ]] || ! fits "$python"; then
     make_environment
   fi
-  echo "Installing $1 (about 1.5 GB with TensorFlow) ..."
+  echo "Installing $1 (about 2.5 GB with TensorFlow) ..."
   "$python" -m pip install --quiet --disable-pip-version-check --requirement "$1" ||
     die "the installation failed; see above"
   cat requirements*.txt >"$marker"
