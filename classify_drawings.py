@@ -12,6 +12,8 @@ be there. A line of the output:
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import contextlib
 import os
 import queue
@@ -20,7 +22,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
-from common import console, files
+from common import files, programs, terminal
 
 import numpy as np
 import orjson
@@ -197,11 +199,11 @@ def main(paths: Sequence[str]) -> int | None:
     if not count:
         raise ValueError(f"{', '.join(paths)}: no drawing in it")
     for hint in hints:
-        console.warn(hint)
+        terminal.warn(hint)
     if num_errors:
-        console.warn(f"{num_errors:,} of {count:,} drawings could not be used; {forms.EXPECTED}")
-    return console.EXIT_ERROR if num_errors == count else None
+        terminal.warn(f"{num_errors:,} of {count:,} drawings could not be used; {forms.EXPECTED}")
+    return programs.EXIT_ERROR if num_errors == count else None
 
 
 if __name__ == "__main__":
-    console.run(main, operands=True)
+    programs.run(main, operands=True)

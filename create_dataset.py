@@ -9,13 +9,14 @@ training.tfrecord.classes and eval.tfrecord.classes. See records/tfrecords.py fo
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import collections
 import os
 import time
 from collections.abc import Sequence
 
-from common import console
-from common.quiet_tensorflow import tf
+from common import programs, terminal
 
 from absl import flags
 
@@ -92,7 +93,7 @@ def print_summary(
     for category in categories:
         others = category.skipped.get(other_word(category.word), 0)
         if others > sum(category.used.values()):
-            console.warn(
+            terminal.warn(
                 f"{category.path}: {others:,} of its drawings have another word than the first, "
                 f"{category.word!r}, and were skipped; a file is one category: split it"
             )
@@ -113,7 +114,7 @@ def print_summary(
                 f"categories: {names}{more}"
             )
         if not total and split.drawings_per_class:
-            console.warn(
+            terminal.warn(
                 f"no drawing was left for {split.name}: every file ends before its turn. Lower "
                 "--train_observations_per_class, or get more drawings"
             )
@@ -139,7 +140,7 @@ def main() -> None:
         num_shards=_OUTPUT_SHARDS.value,
         seed=_SEED.value,
         num_workers=_WORKERS.value or os.cpu_count() or 1,
-        only=console.flag_items(_CATEGORIES),
+        only=programs.flag_items(_CATEGORIES),
         recognized_only=_RECOGNIZED_ONLY.value,
         describe=lambda folder, found: conversion_report.write_report(
             folder, found, settings=settings
@@ -148,8 +149,8 @@ def main() -> None:
     print_summary(
         categories, splits, output_path=_OUTPUT_PATH.value, num_shards=_OUTPUT_SHARDS.value
     )
-    print(f"Done in {console.duration(time.monotonic() - started)}.")
+    print(f"Done in {terminal.duration(time.monotonic() - started)}.")
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

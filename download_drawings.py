@@ -9,7 +9,9 @@ https://github.com/googlecreativelab/quickdraw-dataset
 
 from __future__ import annotations
 
-from common import console, files
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
+from common import files, programs
 
 from absl import flags
 
@@ -35,7 +37,7 @@ _BASE_URL = flags.DEFINE_string(
 
 
 def main() -> int | None:
-    categories = console.flag_items(_CATEGORIES) or download.read_categories()
+    categories = programs.flag_items(_CATEGORIES) or download.read_categories()
     files.check_output_folder(_OUTPUT_PATH.value, flag="--output_path")
     failed = download.download_all(
         categories,
@@ -44,10 +46,10 @@ def main() -> int | None:
         max_lines=_DRAWINGS_PER_CLASS.value,
     )
     for reason in failed.values():
-        console.fail(reason)
+        programs.fail(reason)
     print(f"{len(categories) - len(failed)} of {len(categories)} files in {_OUTPUT_PATH.value}")
-    return console.EXIT_ERROR if failed else None
+    return programs.EXIT_ERROR if failed else None
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

@@ -8,11 +8,12 @@ Open report.html in the folder that it names; report.json and classes.csv hold t
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import dataclasses
 import os
 
-from common import console, files
-from common.quiet_tensorflow import tf
+from common import files, programs
 
 from absl import flags
 
@@ -57,7 +58,7 @@ _BATCH_SIZE = flags.DEFINE_integer(
 
 
 def main() -> None:
-    console.clean_up_at_sigterm()
+    programs.clean_up_at_sigterm()
     tf.compat.v1.disable_eager_execution()
     output_path = _OUTPUT_PATH.value or os.path.join(_MODEL_DIR.value, "evaluation")
     files.check_output_folder(output_path, flag="--output_path")
@@ -94,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

@@ -10,14 +10,15 @@ The same command with the same --model_dir goes on where it stopped.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import dataclasses
 import os
 import shlex
 import time
 from typing import Any
 
-from common import console, files, locks
-from common.quiet_tensorflow import tf
+from common import files, locks, programs, terminal
 
 from absl import flags
 
@@ -52,10 +53,10 @@ _NUM_LAYERS = flags.DEFINE_integer(
 _NUM_NODES = flags.DEFINE_integer(
     "num_nodes", _HPARAMS["num_nodes"], "Nodes of an LSTM layer and direction.", lower_bound=1
 )
-_NUM_CONV = console.define_integers(
+_NUM_CONV = programs.define_integers(
     "num_conv", _HPARAMS["num_conv"], "Filters of each convolution."
 )
-_CONV_LEN = console.define_integers("conv_len", _HPARAMS["conv_len"], "Filter length of each.")
+_CONV_LEN = programs.define_integers("conv_len", _HPARAMS["conv_len"], "Filter length of each.")
 _CELL_TYPE = flags.DEFINE_enum(
     "cell_type",
     _HPARAMS["cell_type"],
@@ -228,7 +229,7 @@ def run_from_flags() -> Run:
     eval_files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
     common = input_pipeline.count_common(training_files, eval_files)
     if common:
-        console.warn(
+        terminal.warn(
             f"{common} of {len(eval_files)} files of --eval_data are in --training_data too: "
             "evaluations will not tell how well unseen drawings are recognised"
         )
@@ -237,7 +238,7 @@ def run_from_flags() -> Run:
         classes, [*training_files, *eval_files], what=f"--classes_file={_CLASSES_FILE.value} is"
     )
     if len(classes) == 1:
-        console.warn(
+        terminal.warn(
             f"{_CLASSES_FILE.value} names one class, {classes[0]!r}: a model of it is always right "
             "and of no use; convert drawings of several words"
         )
@@ -311,8 +312,8 @@ def main() -> int | None:
         with distribution.explained_errors(run.task):
             exported = train_and_export(run)
     except distribution.PeerFailed as error:
-        console.fail(str(error))
-        return console.EXIT_RETRY
+        programs.fail(str(error))
+        return programs.EXIT_RETRY
     except hooks.Stopped as stopped:
         same = f"--model_dir={shlex.quote(run.model_dir)}"
         print(f"Stopped; the same command with {same} goes on from here.")
@@ -329,4 +330,4 @@ def main() -> int | None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

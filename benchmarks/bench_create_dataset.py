@@ -21,7 +21,7 @@ import tempfile
 import time
 
 import shared
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import numpy as np
@@ -158,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

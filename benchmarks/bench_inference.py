@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import shared
-from common import console, estimators
+from common import estimators, programs
 from common.quiet_tensorflow import tf
 
 import numpy as np
@@ -206,4 +206,4 @@ def main(paths: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,), operands=True)
+    programs.run(main, errors=(tf.errors.OpError,), operands=True)

@@ -16,7 +16,7 @@ import statistics
 import time
 
 import shared
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import tutorial_input
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import shared
-from common import console
+from common import programs
 
 from absl import flags
 
@@ -140,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 import shared
-from common import console
+from common import programs
 
 from absl import flags
 
@@ -99,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

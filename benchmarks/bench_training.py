@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 import shared
-from common import console, estimators
+from common import estimators, programs
 from common.quiet_tensorflow import tf
 
 import numpy as np
@@ -210,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

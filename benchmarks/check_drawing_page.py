@@ -19,7 +19,7 @@ import tempfile
 from typing import Any
 
 import shared  # noqa: F401  (lets the next lines import)
-from common import console
+from common import programs
 
 import browser as browsers
 import numpy as np
@@ -350,8 +350,8 @@ def main() -> int | None:
     print(f"{len(simplified)} simplified drawings, {len(raw)} raw ones, {len(words)} words")
     for what, value, holds in rows:
         print(f"{what:48} {value:>20}{'' if holds else '   too much'}")
-    return None if all(holds for *_, holds in rows) else console.EXIT_ERROR
+    return None if all(holds for *_, holds in rows) else programs.EXIT_ERROR
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

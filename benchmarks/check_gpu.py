@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 
 import shared  # noqa: F401  (lets the next lines import)
-from common import console, estimators
+from common import estimators, programs
 from common.quiet_tensorflow import tf
 
 import numpy as np
@@ -123,7 +123,7 @@ def train(files: list[str], batch_size: int, *, num_classes: int, mixed: bool) -
 def main() -> int | None:
     tf1.disable_eager_execution()
     if not tf.config.list_physical_devices("GPU"):
-        return console.fail("TensorFlow sees no GPU here")
+        return programs.fail("TensorFlow sees no GPU here")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
     num_classes = len(class_list.read_classes(_CLASSES_FILE.value))
     near = compare(num_classes)
@@ -131,8 +131,8 @@ def main() -> int | None:
     for batch_size in map(int, _BATCH_SIZES.value):
         for mixed in (False, True):
             train(files, batch_size, num_classes=num_classes, mixed=mixed)
-    return None if near else console.EXIT_ERROR
+    return None if near else programs.EXIT_ERROR
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import shared  # noqa: F401  (lets the next lines import)
-from common import console
+from common import programs
 
 import browser as browsers
 import numpy as np
@@ -248,8 +248,8 @@ def report(rows: np.ndarray, *, alone: float, num_tests: int, num_others: int) -
             f" {seconds:8.2f} {mine:8.1%} {theirs:8.1%} {taken:7.1%} {both_seconds:7.2f}"
             f"{'' if holds else '   not enough'}"
         )
-    return None if enough else console.EXIT_ERROR
+    return None if enough else programs.EXIT_ERROR
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

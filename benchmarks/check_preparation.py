@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import shared  # noqa: F401  (lets the next lines import)
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import browser as browsers
@@ -161,9 +161,9 @@ def main() -> int | None:
     dense_ones = [figure for name in list(accuracy)[1:] for figure in accuracy[name]]
     groups = [accuracy["as they are"], dense_ones]
     if max(max(group) - min(group) for group in groups) > MAX_DIFFERENCE:
-        return console.fail(f"figures are more than {MAX_DIFFERENCE:.0%} apart")
+        return programs.fail(f"figures are more than {MAX_DIFFERENCE:.0%} apart")
     return None
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

@@ -21,7 +21,7 @@ import tempfile
 import time
 
 import shared
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 from absl import flags
@@ -198,8 +198,8 @@ def main() -> int | None:
     print(f"{failures} of {wholes + _KILLS.value} trials failed")
     if not failures:
         shutil.rmtree(scratch)
-    return console.EXIT_ERROR if failures else None
+    return programs.EXIT_ERROR if failures else None
 
 
 if __name__ == "__main__":
-    console.run(main)
+    programs.run(main)

@@ -1,1 +1,1 @@
-"""What knows nothing of drawings: the terminal, files, locks."""
+"""What knows nothing of drawings: how programs start and end, the terminal, files, locks."""

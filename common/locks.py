@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from common import console
+from common import terminal
 
 
 @contextlib.contextmanager
@@ -74,5 +74,5 @@ def _lock(descriptor: int, folder: str) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # some network file systems have no locks
-        console.warn(f"{folder}: cannot be locked; make sure that no other program writes there")
+        terminal.warn(f"{folder}: cannot be locked; make sure that no other program writes there")
     return True

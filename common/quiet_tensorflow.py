@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from common import console  # noqa: F401  (decides whether TensorFlow is to be quiet)
+from common import startup  # noqa: F401  (TensorFlow reads what it sets)
 
 
 @contextlib.contextmanager

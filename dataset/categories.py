@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from common import console, files
+from common import files, terminal
 
 import tensorflow as tf
 
@@ -71,10 +71,10 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
         try:
             words = _first_words(path)
         except (_Refused, NotDrawingsError) as refusal:
-            console.warn(f"{path}: left out, {refusal}")
+            terminal.warn(f"{path}: left out, {refusal}")
             continue
         if len(words) > 1:
-            console.warn(
+            terminal.warn(
                 f"{path}: its first drawings are of several words, {_names(words)}. A file is one "
                 f"category, {words[0]!r}, and drawings of other words are skipped: split the file"
             )
@@ -116,7 +116,7 @@ def _ndjson_files(folder: str) -> list[str]:
             continue
         # A pipe would be waited for, for ever.
         if tf.io.gfile.isdir(path) or not ("://" in path or os.path.isfile(path)):
-            console.warn(f"{path}: not a file; left out")
+            terminal.warn(f"{path}: not a file; left out")
         else:
             paths.append(path)
     others = [
@@ -127,7 +127,7 @@ def _ndjson_files(folder: str) -> list[str]:
         and not os.path.isdir(os.path.join(folder, name))
     ]
     if others and paths:
-        console.warn(f"{folder}: left out {_names(others)}, not named {' or '.join(ENDINGS)}")
+        terminal.warn(f"{folder}: left out {_names(others)}, not named {' or '.join(ENDINGS)}")
     held = f", only {_names(others)}" if others else ""
     if not paths:
         raise ValueError(
@@ -161,7 +161,7 @@ def _first_words(path: str) -> list[str]:
 def _warn_of_words(words: Sequence[str]) -> None:
     """Warns of class lists that hardly anybody means."""
     if len(words) == 1:
-        console.warn(
+        terminal.warn(
             f"{words[0]!r} is the only category: a model of one class is always right and of no use"
         )
     alike: dict[str, list[str]] = {}
@@ -169,7 +169,7 @@ def _warn_of_words(words: Sequence[str]) -> None:
         alike.setdefault(" ".join(word.split()).casefold(), []).append(word)
     for same in alike.values():
         if len(same) > 1:
-            console.warn(
+            terminal.warn(
                 f"{_names(same)} become different classes; if they are one, give their drawings "
                 "one word and join the files"
             )

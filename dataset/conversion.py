@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from common import console, files
+from common import files, terminal
 
 import numpy as np
 import tensorflow as tf
@@ -139,7 +139,7 @@ def _buckets_per_shard(
 def _convert_categories(
     pool: concurrent.futures.Executor, job: Job, categories: Sequence[Category]
 ) -> list[Category]:
-    progress = console.Progress("Converting", len(categories))
+    progress = terminal.Progress("Converting", len(categories))
     started = time.monotonic()
     futures = workers.submit(pool, convert_category, [(job, category) for category in categories])
     drawings = 0
@@ -154,7 +154,7 @@ def _convert_categories(
 
 def _write_shards(pool: concurrent.futures.Executor, job: Job) -> None:
     shards = list(itertools.product([job], range(len(job.splits)), range(job.num_shards)))
-    progress = console.Progress("Shuffling", len(shards))
+    progress = terminal.Progress("Shuffling", len(shards))
     futures = workers.submit(pool, write_shard, shards)
     for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
         future.result()

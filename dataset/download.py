@@ -21,7 +21,7 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-from common import console
+from common import terminal
 
 import orjson
 
@@ -330,7 +330,7 @@ def download_all(
         if re.search(r"[/\\\0]", category) or category in (".", ".."):
             raise ValueError(f"--categories: {category!r} cannot be the name of a file")
     os.makedirs(output_path, exist_ok=True)
-    progress = console.Progress("Downloading", len(categories))
+    progress = terminal.Progress("Downloading", len(categories))
     received, lock = 0, threading.Lock()
     stopped = threading.Event()
 

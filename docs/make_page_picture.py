@@ -12,7 +12,7 @@ import os
 import tempfile
 
 import paths
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import browser as browsers
@@ -69,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 import paths
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import numpy as np
@@ -192,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

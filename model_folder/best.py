@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from common import console
+from common import terminal
 
 from model_folder import checkpoints, evaluations
 from model_folder.evaluations import BEST_FOLDER, Evaluation, comparable, quality
@@ -111,5 +111,5 @@ def bring_back(model_dir: str) -> None:
         raise ValueError(
             f"{model_dir}: its checkpoints are gone, and {copy} {why}; give another --model_dir"
         )
-    console.warn(f"{model_dir}: all checkpoints are gone but {copy}; going on from that")
+    terminal.warn(f"{model_dir}: all checkpoints are gone but {copy}; going on from that")
     checkpoints.write_state(model_dir, [checkpoints.copy(copy, model_dir)])

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from common import console, files
+from common import files, terminal
 
 import numpy as np
 import tensorflow as tf
@@ -107,7 +107,7 @@ def repair(model_dir: str) -> str | None:
     there = [path for path in by_step(model_dir).values() if path not in listed] + listed
     good = list(there)
     while good and (why := problem(good[-1])):
-        console.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
+        terminal.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
     if there and not good:
         raise ValueError(
             f"{model_dir}: none of its checkpoints can be used; bring back a copy of one, "
@@ -115,7 +115,7 @@ def repair(model_dir: str) -> str | None:
         )
     if good and good[-1:] != listed[-1:]:
         if not listed:
-            console.warn(
+            terminal.warn(
                 f"{os.path.join(model_dir, STATE_FILE)} is missing or damaged; going on from "
                 f"{good[-1]}"
             )

@@ -14,7 +14,7 @@ import os
 import shlex
 
 import project  # noqa: F401  (finds the project's modules)
-from common import console, files
+from common import files, programs
 from common.quiet_tensorflow import tf
 
 from absl import flags
@@ -52,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError,))
+    programs.run(main, errors=(tf.errors.OpError,))

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import project
-from common import console
+from common import programs
 from common.quiet_tensorflow import tf
 
 import jinja2
@@ -159,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run(main, errors=(tf.errors.OpError, subprocess.CalledProcessError))
+    programs.run(main, errors=(tf.errors.OpError, subprocess.CalledProcessError))

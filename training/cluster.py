@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from common import console, estimators
+from common import estimators, programs
 
 from training import distribution
 
@@ -78,8 +78,8 @@ class ClusterHook(estimators.SessionRunHook):
     def _give_up(self, message: str) -> None:
         if self._is_done():  # the others have just ended
             self._leave()
-        console.fail(f"{message}; started again, this process goes on from the last checkpoint")
-        os._exit(console.EXIT_RETRY)
+        programs.fail(f"{message}; started again, this process goes on from the last checkpoint")
+        os._exit(programs.EXIT_RETRY)
 
     @staticmethod
     def _leave() -> None:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Sequence
 
-from common import console, estimators
+from common import estimators, terminal
 
 import tensorflow as tf
 
@@ -80,7 +80,7 @@ class ProgressHook(estimators.SessionRunHook):
             rate = self._batch_size / seconds_a_step
             if self._folder:
                 summaries.write_scalar(self._folder, "drawings_per_second", rate, step=self.step)
-            left = console.duration((self._max_steps - self.step) * seconds_a_step)
+            left = terminal.duration((self._max_steps - self.step) * seconds_a_step)
             line += f"  {rate:,.0f} drawings/s  {left} left"
         print(line, flush=True)
 

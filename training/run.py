@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from common import console, estimators
+from common import errors, estimators
 
 import tensorflow as tf
 
@@ -157,7 +157,7 @@ def train_and_evaluate(
         except tf.errors.NotFoundError as error:
             if run.task.type != "evaluator":
                 raise
-            reason = console.reason(error)
+            reason = errors.reason(error)
             print(f"A checkpoint was deleted while it was read ({reason}): taking the next")
 
 

@@ -1,24 +1,18 @@
-"""What the command-line programs share on the terminal: quiet, progress and errors for people.
-
-Import it before TensorFlow: its C++ side reads once, at its first message, how much to say, and
-later how many threads an operation may take and how to choose convolutions. Its Python side makes
-hundreds of thousands of objects when it is imported, and hardly any garbage.
-"""
+"""What the command-line programs share: how they run and end, exit codes, flags."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
 import re
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable, Sequence
+
+from common import terminal
+from common.errors import reason
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -27,49 +21,12 @@ from absl.logging import converter
 # Flags that are defined by functions of this module belong to the programs that call them.
 flags.disclaim_key_flags()
 
-# absl spells its flag --verbosity, -v, or with one dash or two; its value is read later.
-_WANTS_TO_HEAR = any(arg.lstrip("-").split("=")[0] in ("v", "verbosity") for arg in sys.argv[1:])
-if not _WANTS_TO_HEAR:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-# An operation takes half of the cores: both directions of a layer are computed side by side, and
-# would wait for each other's parts. On two cores a training step takes up to a quarter less so.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
-
-# On a GPU TensorFlow would try all of cuDNN's convolutions for each new shape, and nearly every
-# batch has a length of its own: the first steps take 1.6 times as long so.
-os.environ.setdefault("TF_CUDNN_USE_AUTOTUNE", "0")
-
-# Looking for garbage takes a fifth of the time of TensorFlow's import. In a program of the project
-# `run` begins with it; whoever imports this elsewhere is left alone.
-_PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-if os.path.dirname(os.path.abspath(sys.argv[0])) == _PROJECT:
-    gc.disable()
-
-# Seconds between two lines of progress where no terminal shows a bar, and between two redrawings
-# of the bar where one does.
-LINE_SECONDS = 10.0
-BAR_SECONDS = 0.1
-BAR_WIDTH = 30
-
 # Of the project; CHANGELOG.md says what is in it.
 VERSION = "0.4.0"
 
 EXIT_ERROR = 1
 EXIT_RETRY = 138  # what a TFJob's ExitCode policy takes for an error that another start may cure
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
-
-
-def _on_uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    if issubclass(kind, KeyboardInterrupt):  # while a program still imports what it needs
-        print("\nInterrupted.", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-sys.excepthook = _on_uncaught
 
 
 def run(
@@ -99,7 +56,7 @@ def run(
         logger = logging.getLogger("tensorflow")
         logger.setLevel(converter.absl_to_standard(_tensorflow_verbosity()))
         logger.propagate = False
-        _print_whatever_the_terminal_lacks()
+        terminal.print_codes_of_missing_letters()
         gc.freeze()  # what is imported stays, and need not be looked through again
         gc.enable()
         try:
@@ -112,69 +69,8 @@ def run(
                 traceback.print_exc()
             return fail(reason(error))
 
-    with lasting_outputs():
+    with terminal.lasting_outputs():
         app.run(checked, flags_parser=_parse_flags)
-
-
-class _LastingOutput:
-    """A text stream whose reader may go away: what is written then is dropped.
-
-    `program | tee log` loses `tee` at Ctrl-C, a closed terminal takes the output of what runs on,
-    and a disk that holds a log fills up. None of this may end the work that reports there. A
-    message that a signal handler writes into another one is dropped too. What a program is for
-    goes through `buffer`, which raises as ever.
-    """
-
-    def __init__(self, stream: Any):
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except OSError:
-            self._drop_all()
-        except RuntimeError:  # "reentrant call": a signal came while a message was written
-            pass
-        return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError:
-            self._drop_all()
-        except (RuntimeError, ValueError):  # the latter where the stream is closed
-            pass
-
-    def _drop_all(self) -> None:
-        """Sends what is written from now on, and what waits to be, nowhere."""
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
-
-
-@contextlib.contextmanager
-def lasting_outputs() -> Iterator[None]:
-    """Lets a program's messages fail silently: see `_LastingOutput`."""
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (stream and _LastingOutput(stream) for stream in streams)
-    try:
-        yield
-    finally:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()  # at the interpreter's exit it would raise
-        sys.stdout, sys.stderr = streams
-
-
-def _print_whatever_the_terminal_lacks() -> None:
-    """Has letters that the terminal's encoding does not know printed as `\\u043a`, rather than end
-    the program by an error, after all its work."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a `_LastingOutput` has it of its stream
-            stream.reconfigure(errors="backslashreplace")
 
 
 def clean_up_at_sigterm() -> None:
@@ -183,15 +79,6 @@ def clean_up_at_sigterm() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
-
-
-def reason(error: BaseException) -> str:
-    """Returns what an error says, without what TensorFlow tells of its graph around it."""
-    message = getattr(error, "message", None) or str(error)
-    # "Graph execution error: Detected at node ... Node: 'x'", then the reason of each failure.
-    message = re.split(r"\nNode: '[^']*'\n", message)[-1]
-    message = re.sub(r"^\d+ root error\(s\) found\.\n\s*\(0\) ([A-Z_]+: )?", "", message.strip())
-    return re.split(r"\n\s*\[\[|\n\nOriginal stack trace|\n\s*\(1\) ", message)[0].strip()
 
 
 def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
@@ -305,52 +192,3 @@ def fail(message: str) -> int:
     """Prints an error and returns the exit code for it."""
     print(f"{os.path.basename(sys.argv[0])}: error: {message}", file=sys.stderr, flush=True)
     return EXIT_ERROR
-
-
-def warn(message: str) -> None:
-    print(f"Warning: {message}", file=sys.stderr, flush=True)
-
-
-class Progress:
-    """A bar on a terminal, a line now and then elsewhere; both on standard error."""
-
-    def __init__(self, label: str, total: int):
-        self._label = label
-        self._total = max(total, 1)
-        self._terminal = sys.stderr.isatty()
-        self._next = 0.0
-
-    def update(self, done: int, text: str = "") -> None:
-        """Shows that `done` of the total are done; the last one is always shown."""
-        now = time.monotonic()
-        if now < self._next and done < self._total:
-            return
-        share = done / self._total
-        if self._terminal:
-            self._next = now + BAR_SECONDS
-            bar = "#" * int(share * BAR_WIDTH)
-            print(
-                f"\r\033[K{self._label} [{bar:<{BAR_WIDTH}}] {share:4.0%}  {text}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-            if done >= self._total:
-                print(file=sys.stderr)
-        else:
-            self._next = now + LINE_SECONDS
-            print(f"{self._label}: {share:.0%}  {text}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
-    seconds = round(seconds)
-    if seconds < 100:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    return f"{hours // 24} d {hours % 24} h"
