@@ -22,12 +22,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
-from common import files, programs, terminal
-
 import numpy as np
 import orjson
 from absl import flags
 
+from common import files, programs, terminal
 from drawings import forms, ndjson, ndjson_files
 from serving import classifier
 

@@ -16,10 +16,9 @@ import os
 import time
 from collections.abc import Sequence
 
-from common import programs, terminal
-
 from absl import flags
 
+from common import programs, terminal
 from dataset import conversion, conversion_report
 from dataset.categories import Category, other_word
 

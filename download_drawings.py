@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from common import startup  # noqa: F401  # isort: skip  (first, see there)
 
-from common import files, programs
-
 from absl import flags
 
+from common import files, programs
 from dataset import download
 
 _OUTPUT_PATH = flags.DEFINE_string(

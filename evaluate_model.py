@@ -13,12 +13,11 @@ from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startu
 import dataclasses
 import os
 
-from common import files, programs
-
 from absl import flags
 
 import input_pipeline
 import model
+from common import files, programs
 from evaluation import evaluate, report
 from model_folder import models
 from network import lstm

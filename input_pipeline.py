@@ -26,11 +26,10 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 
-from common import files as local_files
-
 import numpy as np
 import tensorflow as tf
 
+from common import files as local_files
 from records import augmentation, class_list, tfrecords
 from records.augmentation import Features
 

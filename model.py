@@ -30,10 +30,9 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 
-from common import estimators
-
 import tensorflow as tf
 
+from common import estimators
 from network import hardware, lstm, measures, optimiser
 from network.outcome import Outcome
 

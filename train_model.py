@@ -18,12 +18,11 @@ import shlex
 import time
 from typing import Any
 
-from common import files, locks, programs, terminal
-
 from absl import flags
 
 import input_pipeline
 import model
+from common import files, locks, programs, terminal
 from model_folder import evaluations, models
 from network import hardware, lstm
 from records import class_list

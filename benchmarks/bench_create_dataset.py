@@ -10,6 +10,8 @@ Before that, the peak memory of all processes together while millions of drawing
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import glob
 import json
 import math
@@ -20,14 +22,12 @@ import statistics
 import tempfile
 import time
 
-import shared
-from common import programs
-from common.quiet_tensorflow import tf
-
 import numpy as np
 import orjson
 from absl import flags
 
+import shared
+from common import programs
 from dataset import conversion
 
 _NDJSON_PATH = flags.DEFINE_string("ndjson_path", None, "Folder of real drawings.", required=True)

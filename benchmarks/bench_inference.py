@@ -13,6 +13,8 @@ an evaluation; parsing, batching and writing answers for lines of ndjson. A mode
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import contextlib
 import itertools
 import statistics
@@ -20,18 +22,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import shared
-from common import estimators, programs
-from common.quiet_tensorflow import tf
-
 import numpy as np
 import orjson
-import peers
 from absl import flags
 
 import classify_drawings  # whose --model this program takes too
 import input_pipeline
 import model
+import peers
+import shared
+from common import estimators, programs
 from drawings import ink, ndjson
 from evaluation import outcomes
 from model_folder import models

@@ -11,18 +11,18 @@ the time to the first batch, drawings a second, and how many times the true poin
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import functools
 import statistics
 import time
 
-import shared
-from common import programs
-from common.quiet_tensorflow import tf
-
-import tutorial_input
 from absl import flags
 
 import input_pipeline
+import shared
+import tutorial_input
+from common import programs
 from records import class_list
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)

@@ -11,6 +11,8 @@ that a million drawings end; where the length grows, the default one. It takes h
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import pathlib
 import resource
 import subprocess
@@ -19,10 +21,10 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from absl import flags
+
 import shared
 from common import programs
-
-from absl import flags
 
 _MOST_DRAWINGS = flags.DEFINE_integer("most_drawings", 1_000_000, "Drawings of the largest case.")
 _MOST_POINTS = flags.DEFINE_integer("most_points", 5000, "Points of the longest drawings.")

@@ -9,6 +9,8 @@ the loops' machine code that an earlier start compiled and without. The drawings
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import os
 import pathlib
 import statistics
@@ -17,10 +19,10 @@ import sys
 import tempfile
 import time
 
+from absl import flags
+
 import shared
 from common import programs
-
-from absl import flags
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of train_model.py.", required=True)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; the median counts.")

@@ -11,21 +11,21 @@ counts. Where PyTorch is installed, its nn.LSTM trains the same network on the s
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import statistics
 import time
 from typing import Any
 
-import shared
-from common import estimators, programs
-from common.quiet_tensorflow import tf
-
 import numpy as np
-import peers
-import tutorial_input
 from absl import flags
 
 import input_pipeline
 import model
+import peers
+import shared
+import tutorial_input
+from common import estimators, programs
 from network import hardware
 from records import class_list
 

@@ -11,6 +11,8 @@ differs from the classifier, is too slow, or names what nobody could.
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import itertools
 import json
 import os
@@ -18,15 +20,13 @@ import pathlib
 import tempfile
 from typing import Any
 
-import shared  # noqa: F401  (lets the next lines import)
-from common import programs
-
-import browser as browsers
 import numpy as np
 from absl import flags
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
+import browser as browsers
+from common import programs
 from drawings import ink
 from model_folder import models
 from serving import classifier, drawing_page, page_examples

@@ -11,17 +11,16 @@ the memory taken. Ends with exit code 1 where one differs.
 
 from __future__ import annotations
 
-import time
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
 
-import shared  # noqa: F401  (lets the next lines import)
-from common import estimators, programs
-from common.quiet_tensorflow import tf
+import time
 
 import numpy as np
 from absl import flags
 
 import input_pipeline
 import model
+from common import estimators, programs
 from records import class_list
 
 _TRAINING_DATA = flags.DEFINE_string("training_data", None, "Pattern of records.", required=True)

@@ -10,18 +10,18 @@ exit code 1 where a result is below its floor.
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import shared  # noqa: F401  (lets the next lines import)
-from common import programs
-
-import browser as browsers
 import numpy as np
 from absl import flags
 
+import browser as browsers
+from common import programs
 from model_folder import models
 from serving import drawing_page
 from serving import weights as network_weights

@@ -13,6 +13,8 @@ apart.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import contextlib
 import json
 import os
@@ -21,14 +23,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import shared  # noqa: F401  (lets the next lines import)
-from common import programs
-from common.quiet_tensorflow import tf
-
-import browser as browsers
 import numpy as np
 from absl import flags
 
+import browser as browsers
+from common import programs
 from dataset import conversion
 from drawings import ink
 from evaluation import evaluate

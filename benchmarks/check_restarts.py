@@ -9,6 +9,8 @@ with exit code 1 where one did not; the folders of such trials stay.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import json
 import os
 import pathlib
@@ -20,12 +22,10 @@ import sys
 import tempfile
 import time
 
-import shared
-from common import programs
-from common.quiet_tensorflow import tf
-
 from absl import flags
 
+import shared
+from common import programs
 from model_folder import best, checkpoints, evaluations, models
 
 _KIND = flags.DEFINE_enum(

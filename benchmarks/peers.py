@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import shared
-
 import numpy as np
 import onnxruntime
 import tensorflow as tf
 
 import model
+import shared
 from serving import onnx_network
 from serving import weights as network_weights
 from serving.weights import Weights

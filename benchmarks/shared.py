@@ -1,16 +1,14 @@
-"""What scripts of this folder share; importing it lets them import the project's modules."""
+"""What the scripts of this folder share."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-import sys
 import threading
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 NUM_CORES = os.cpu_count() or 1
 

@@ -11,12 +11,12 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from common import terminal
-from common.errors import reason
-
 from absl import app, flags
 from absl import logging as absl_logging
 from absl.logging import converter
+
+from common import terminal
+from common.errors import reason
 
 # Flags that are defined by functions of this module belong to the programs that call them.
 flags.disclaim_key_flags()

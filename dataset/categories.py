@@ -7,10 +7,9 @@ import os
 import re
 from collections.abc import Sequence
 
-from common import files, terminal
-
 import tensorflow as tf
 
+from common import files, terminal
 from drawings import forms, ndjson
 from drawings.ndjson_files import NotDrawingsError, open_ndjson
 

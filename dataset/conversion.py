@@ -15,11 +15,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from common import files, terminal
-
 import numpy as np
 import tensorflow as tf
 
+from common import files, terminal
 from dataset import staging, workers
 from dataset.categories import Category, find_categories, other_word
 from dataset.shuffle import Job, Split, Spool, drawing_keys, write_shard

@@ -21,9 +21,9 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-from common import terminal
-
 import orjson
+
+from common import terminal
 
 CATEGORIES_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "categories.txt")
 

@@ -10,9 +10,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from common import files, locks
-
 import tensorflow as tf
+
+from common import files, locks
 
 # The workers of a conversion that was killed hold its lock a moment more.
 LOCK_SECONDS = 3.0

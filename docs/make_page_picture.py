@@ -8,23 +8,25 @@ make_drawing_page.py. Needs Chromium and its driver.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import os
+import pathlib
 import tempfile
 
-import paths
-from common import programs
-from common.quiet_tensorflow import tf
-
-import browser as browsers
 from absl import flags
 from selenium.webdriver.support.ui import WebDriverWait
 
+import browser as browsers
+from common import programs
 from drawings import ndjson
 from model_folder import evaluations, models
 from serving import drawing_page, page_examples
 
 _MODEL = flags.DEFINE_string("model", None, "--model_dir of train_model.py.", required=True)
 _EXAMPLES = flags.DEFINE_string("examples", None, "Folder of ndjson files.", required=True)
+
+DOCS = pathlib.Path(__file__).resolve().parent
 
 # Leads a pointer along a drawing, which then fills most of the board.
 DRAW = """
@@ -47,7 +49,7 @@ for (const [xs, ys] of arguments[0]) {
 
 def main() -> None:
     tf.compat.v1.disable_eager_execution()
-    document = ndjson.parse_document((paths.DOCS / "coffee_cup.ndjson").read_bytes())
+    document = ndjson.parse_document((DOCS / "coffee_cup.ndjson").read_bytes())
     found = models.find_model(_MODEL.value)
     with tempfile.TemporaryDirectory() as folder, browsers.opened(width=1200, height=900) as page:
         path = os.path.join(folder, drawing_page.FILE)
@@ -63,7 +65,7 @@ def main() -> None:
         page.execute_script(DRAW, document["drawing"])
         said = "return document.getElementById('bubble').textContent"
         WebDriverWait(page, 20).until(lambda p: document["word"] in p.execute_script(said))
-        target = paths.DOCS / "pictures/drawing_page.png"
+        target = DOCS / "pictures/drawing_page.png"
         page.save_screenshot(str(target))
         print(target)
 

@@ -8,12 +8,11 @@ The model should know the word of the drawing, coffee cup.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
 
-import paths
-from common import programs
-from common.quiet_tensorflow import tf
+import math
+import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
@@ -21,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import input_pipeline
 import model
+from common import programs
 from drawings import ink, ndjson, pictures
 from model_folder import models
 from serving import classifier
@@ -30,8 +30,9 @@ _TRAINING_DATA = flags.DEFINE_string(
     "training_data", None, "Pattern of the records that it was trained on.", required=True
 )
 
-DRAWING = paths.DOCS / "coffee_cup.ndjson"
-PICTURES = paths.DOCS / "pictures"
+DOCS = pathlib.Path(__file__).resolve().parent
+DRAWING = DOCS / "coffee_cup.ndjson"
+PICTURES = DOCS / "pictures"
 
 # Pixels: of a drawing that is shown large, around it, and of letters.
 SIZE = 360

@@ -23,9 +23,9 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
-from common import files
-
 import orjson
+
+from common import files
 
 _GZIP = b"\x1f\x8b"
 

@@ -6,10 +6,9 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 
-from common import estimators
-
 import input_pipeline
 import model
+from common import estimators
 from evaluation import outcomes
 from records import damage
 

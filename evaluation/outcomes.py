@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from common import estimators
-
 import numpy as np
 
+from common import estimators
 from network import outcome
 
 # Drawings whose embeddings are kept, for TensorBoard's projector: as many as a browser moves with

@@ -15,13 +15,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common import files
-
 import jinja2
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from common import files
 from drawings import pictures
 from evaluation.outcomes import Outcomes
 

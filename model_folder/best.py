@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from common import terminal
-
 from model_folder import checkpoints, evaluations
 from model_folder.evaluations import BEST_FOLDER, Evaluation, comparable, quality
 

@@ -12,10 +12,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from common import files, terminal
-
 import numpy as np
 import tensorflow as tf
+
+from common import files, terminal
 
 STATE_FILE = "checkpoint"
 

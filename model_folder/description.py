@@ -12,11 +12,10 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from common import files
-
 import tensorflow as tf
 
 import model
+from common import files
 from records import class_list
 
 # Hyper-parameters whose flag has another name.

@@ -17,10 +17,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from common import files
-
 import tensorflow as tf
 
+from common import files
 from network import measures
 
 EVALUATIONS_FILE = "evaluations.ndjson"

@@ -8,11 +8,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from common import files
-
 import tensorflow as tf
 
 import model
+from common import files
 from model_folder import best, checkpoints, evaluations
 from model_folder.description import CLASSES_FILE, read_hparams
 from records import class_list

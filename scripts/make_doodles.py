@@ -8,15 +8,16 @@ slant, gaps and order of strokes. Each line says so: `"synthetic": true`.
 
 from __future__ import annotations
 
+from common import startup  # noqa: F401  # isort: skip  (first, see there)
+
 import json
 import os
 from collections.abc import Callable
 
-import project  # noqa: F401  (lets the next lines import)
-
 import numpy as np
-from absl import app, flags
+from absl import flags
 
+from common import programs
 from drawings import ink
 
 _OUTPUT_PATH = flags.DEFINE_string("output_path", None, "Folder for the files.", required=True)
@@ -176,9 +177,7 @@ def write_doodles(output_path: str, *, drawings_per_class: int, seed: int) -> No
             file.writelines(make_line(word, number, rng) for number in range(drawings_per_class))
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+def main() -> None:
     write_doodles(_OUTPUT_PATH.value, drawings_per_class=_DRAWINGS.value, seed=_SEED.value)
     print(
         f"{len(DOODLES)} categories of {_DRAWINGS.value:,} synthetic doodles in "
@@ -187,4 +186,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    programs.run(main)

@@ -10,15 +10,14 @@ train_model.py writes the same page when it ends. See serving/drawing_page.py fo
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import os
 import shlex
 
-import project  # noqa: F401  (finds the project's modules)
-from common import files, programs
-from common.quiet_tensorflow import tf
-
 from absl import flags
 
+from common import files, programs
 from model_folder import evaluations, models
 from serving import drawing_page, page_examples
 

@@ -10,6 +10,8 @@ others. After an interruption the same command continues.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import contextlib
 import json
 import pathlib
@@ -19,13 +21,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-import project
-from common import programs
-from common.quiet_tensorflow import tf
-
 import jinja2
 from absl import flags
 
+from common import programs
 from evaluation import report
 from model_folder import models
 from network import hardware
@@ -39,6 +38,8 @@ _WORK_PATH = flags.DEFINE_string(
 )
 _OUTPUT_PATH = flags.DEFINE_string("output_path", "pretrained", "Folder to write.")
 _PAGE_PATH = flags.DEFINE_string("page_path", "docs/draw.html", "Drawing page to write.")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Every so many lines of a file, one is kept for evaluation.
 EVAL_EVERY = 20
@@ -84,7 +85,7 @@ def run(program: str, **arguments: object) -> None:
     """Runs one of the project's programs, after printing the command."""
     options = [f"--{name}={value}" for name, value in arguments.items()]
     print(f"\n$ python {program} {shlex.join(options)}", flush=True)
-    subprocess.run([sys.executable, str(project.ROOT / program), *options], check=True)
+    subprocess.run([sys.executable, str(ROOT / program), *options], check=True)
 
 
 def pack(work: pathlib.Path, output: pathlib.Path) -> None:
@@ -111,7 +112,7 @@ def pack(work: pathlib.Path, output: pathlib.Path) -> None:
 def readme(numbers: dict, conversion: dict, found: models.Model) -> str:
     """Returns the page that says what the network is, from the reports of its making."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    template = (project.ROOT / "scripts" / README_TEMPLATE).read_text()
+    template = (ROOT / "scripts" / README_TEMPLATE).read_text()
     return environment.from_string(template).render(
         classes=found.classes,
         training_drawings=sum(conversion["total"]["drawings"].values()),
@@ -145,7 +146,7 @@ def main() -> None:
     for recipe, model_dir in (("starter", work / "first"), ("starter_again", work / "model")):
         run(
             "train_model.py",
-            flagfile=project.ROOT / f"recipes/{recipe}.flags",
+            flagfile=ROOT / f"recipes/{recipe}.flags",
             mixed_precision=hardware.half_precision() is not None,
             training_data=records / "training" / "training.tfrecord-?????-of-?????",
             eval_data=eval_data,

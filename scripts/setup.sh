@@ -2,7 +2,7 @@
 #
 #   source scripts/setup.sh requirements.txt
 #
-# Leaves $python, the environment's interpreter, and the project's folder as the current one.
+# The environment's interpreter can import the project then. Leaves $python, the environment's interpreter, and the project's folder as the current one.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=$PWD/.venv/bin/python
@@ -81,4 +81,17 @@ install_requirements() {
   cat requirements*.txt >"$marker"
 }
 
+# Lets scripts, benchmarks and docs import the project, from whatever folder they are started. The
+# path is relative to the .pth file: it holds after the project was moved. The programs in the
+# project's folder need none of this.
+make_importable() {
+  local folder
+  for folder in .venv/lib/python3.*/site-packages; do
+    if [[ -d $folder ]]; then
+      printf '%s\n' ../../../.. ../../../../scripts >"$folder/drawings.pth"
+    fi
+  done
+}
+
 install_requirements "$1"
+make_importable

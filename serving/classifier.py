@@ -22,11 +22,10 @@ from collections.abc import Sequence
 from concurrent import futures
 from typing import NamedTuple
 
-from common import files
-
 import numpy as np
 import onnxruntime
 
+from common import files
 from drawings import ink
 
 # Drawings the network takes at once, of those given together the ones of about one length: 4 to 32

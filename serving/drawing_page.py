@@ -20,12 +20,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common import files
-
 import jinja2
 import numpy as np
 
 import model
+from common import files
 from serving import page_examples
 from serving import weights as network_weights
 from serving.weights import Weights

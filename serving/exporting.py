@@ -25,12 +25,11 @@ import re
 import time
 from collections.abc import Sequence
 
-from common import estimators, files
-
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 import model
+from common import estimators, files
 from model_folder import description, models
 from records import tfrecords
 from serving import classifier, onnx_network, weights

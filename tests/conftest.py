@@ -6,11 +6,11 @@ program as a user does start it as a process of its own.
 
 from __future__ import annotations
 
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import os
 import pathlib
 import signal
-
-from common.quiet_tensorflow import tf
 
 import pytest
 from helpers import Trained, train, write_data, write_ndjson

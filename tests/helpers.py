@@ -10,14 +10,13 @@ import signal
 import subprocess
 import sys
 
-from common import estimators
-
 import numpy as np
 import script_process
 import tensorflow as tf
 from hypothesis import strategies as st
 
 import model
+from common import estimators
 from dataset import conversion
 from drawings import ink
 from records import class_list, tfrecords
@@ -101,15 +100,17 @@ def _command(args) -> list[str]:
     return [str(ROOT / args[0]), *map(str, args[1:])]
 
 
-def _environment(changes=None) -> dict[str, str]:
+def _environment(script: str, changes=None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    if os.path.dirname(script):  # what scripts/setup.sh does in .venv; the programs need nothing
+        kept["PYTHONPATH"] = str(ROOT)
     return {**kept, **(changes or {})}
 
 
 def run_program(*args, environment=None, cwd=".") -> subprocess.CompletedProcess:
     """Runs one of the project's programs; its output is text."""
     return script_process.run(
-        _command(args), folder=str(cwd), environment=_environment(environment), timeout=300
+        _command(args), folder=str(cwd), environment=_environment(args[0], environment), timeout=300
     )
 
 
@@ -117,7 +118,7 @@ def run_new_process(*args, **options) -> subprocess.CompletedProcess:
     """Runs one as a shell does; `options` are those of `subprocess.run`."""
     return subprocess.run(
         [sys.executable, *_command(args)],
-        env=_environment(),
+        env=_environment(args[0]),
         text=True,
         capture_output=True,
         timeout=300,
@@ -129,7 +130,7 @@ def start_program(*args, stdin_pipe: bool = False, environment=None) -> subproce
     """Starts one, with both outputs in one pipe, to be sent signals."""
     return subprocess.Popen(
         [sys.executable, *_command(args)],
-        env=_environment(environment),
+        env=_environment(args[0], environment),
         text=True,
         stdin=subprocess.PIPE if stdin_pipe else None,
         stdout=subprocess.PIPE,

@@ -37,10 +37,12 @@ def _run(arguments, folder, environment, outputs) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    # As `python script`: its folder comes first, and nothing of the tests can be imported.
+    # As `python script`: its folder comes first, then PYTHONPATH; nothing of the tests can be
+    # imported.
     script = pathlib.Path(arguments[0])
     project = str(pathlib.Path(__file__).resolve().parent.parent)
     installed = [p for p in sys.path if not p.startswith(project) or "site-packages" in p]
-    sys.path[:] = [str(script.parent), *installed]
+    said = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [str(script.parent), *said, *installed]
     sys.argv[:] = arguments
     runpy.run_path(str(script), run_name="__main__")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import pathlib
 
 import pytest
 from helpers import PROGRAMS, ROOT
@@ -21,9 +22,6 @@ FLOORS = [
 ]
 LAYER = {name: number for number, names in enumerate(FLOORS) for name in names}
 BESIDE = {("training", "evaluation")}
-
-# What lets a script import the project, a module in each folder of scripts.
-PATHS = {"shared", "project", "paths"}
 
 # Who has no business with whom, though the floors would allow it.
 STRANGERS = {
@@ -105,13 +103,22 @@ def test_only_programs_define_flags():
         assert not defines or place(name) == "programs" or name == "common.programs", name
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "docs"])
-def test_scripts_say_where_the_project_is_before_they_import_it(folder):
-    project = {name.split(".")[0] for name in modules()}
-    for path in (ROOT / folder).glob("*.py"):
-        names = [name.split(".")[0] for name in imported(path.read_text())]
-        ours = [name for name in names if name in project | PATHS]
-        assert not ours or ours[0] in PATHS, path
+def programs_and_scripts() -> list[pathlib.Path]:
+    """All that is run by its name: the programs, and what is beside them."""
+    paths = [*ROOT.glob("*.py"), ROOT / "scripts/local_cluster"]
+    paths += itertools.chain(*(ROOT.glob(f"{p}/*.py") for p in ("benchmarks", "scripts", "docs")))
+    return [path for path in paths if '__name__ == "__main__"' in path.read_text()]
+
+
+@pytest.mark.parametrize("path", programs_and_scripts(), ids=lambda path: path.name)
+def test_what_is_run_begins_with_the_start(path):
+    names = [name for name in imported(path.read_text()) if not name.startswith("__future__")]
+    assert names[0] in ("common.startup", "common.quiet_tensorflow.tf")
+
+
+def test_nothing_edits_where_python_looks_for_modules():
+    paths = [path for path in ROOT.rglob("*.py") if not {".venv", "tests"} & {*path.parts}]
+    assert len(paths) > 80 and not [str(path) for path in paths if "sys.path" in path.read_text()]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 import dataclasses
 
-from common import estimators
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import model
+from common import estimators
 from drawings import ink
 from network import hardware, optimiser
 

@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 from helpers import ROOT
@@ -89,3 +90,13 @@ def test_an_environment_of_a_python_that_no_longer_fits_is_made_anew(run_setup, 
     old.chmod(0o755)
     done, calls = run_setup(python3=FITTING)
     assert done.returncode == 0 and "python3 -m venv .venv" in calls
+
+
+def test_the_environment_finds_the_project_even_after_it_was_moved(run_setup, tmp_path):
+    done, _ = run_setup(python3=f"{FITTING}\nmkdir -p .venv/lib/python3.12/site-packages")
+    assert done.returncode == 0, done.stderr
+    moved = (tmp_path / "project").rename(tmp_path / "moved")
+    code = "import site, sys; site.addsitedir(sys.argv[1]); print(*sys.path, sep='\\n')"
+    folder = moved / ".venv/lib/python3.12/site-packages"
+    python = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True)
+    assert {str(moved), str(moved / "scripts")} < set(python.stdout.splitlines())

@@ -4,8 +4,6 @@ import re
 import resource
 import signal
 
-from common import locks
-
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -24,6 +22,7 @@ from helpers import (
 
 import model
 import train_model
+from common import locks
 from network import hardware
 from records import class_list
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 from common import estimators, programs
-
 from training import distribution
 
 # Seconds from one look to the next at the other processes of a cluster, and for each to answer:

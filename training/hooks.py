@@ -8,10 +8,9 @@ import signal
 import time
 from collections.abc import Sequence
 
-from common import estimators, terminal
-
 import tensorflow as tf
 
+from common import estimators, terminal
 from evaluation import evaluate, outcomes
 from model_folder import best, checkpoints, evaluations
 from records import class_list

@@ -9,12 +9,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from common import errors, estimators
-
 import tensorflow as tf
 
 import input_pipeline
 import model
+from common import errors, estimators
 from evaluation import outcomes
 from model_folder import best, checkpoints, description, evaluations
 from network import optimiser

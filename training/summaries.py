@@ -7,12 +7,11 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 
-from common import estimators
-
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from common import estimators
 from drawings import pictures
 from evaluation import outcomes
 from network import outcome

@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common import estimators, files
-
 import numpy as np
 import tensorflow as tf
 
 import model
+from common import estimators, files
 from model_folder import best, checkpoints, description, models
 from records import class_list
 

@@ -1,7 +1,7 @@
-from common import errors
-
 import pytest
 import tensorflow as tf
+
+from common import errors
 
 
 def test_the_reason_of_an_error_comes_without_tensorflows_graph():

@@ -6,10 +6,10 @@ import importlib.metadata
 import subprocess
 import sys
 
-from common import estimator_clusters, estimators
-
 import pytest
 from helpers import ROOT
+
+from common import estimator_clusters, estimators
 
 
 def run_python(code: str) -> subprocess.CompletedProcess:

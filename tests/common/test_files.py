@@ -2,9 +2,9 @@ import os
 import resource
 import signal
 
-from common import files
-
 import pytest
+
+from common import files
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "file/far/below"])

@@ -3,9 +3,9 @@ import fcntl
 import multiprocessing
 import os
 
-from common import locks
-
 import pytest
+
+from common import locks
 
 
 def hold(folder, held, let_go):

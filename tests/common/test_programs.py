@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 
-from common import programs
-
 import pytest
 from absl import flags
 from helpers import ROOT
+
+from common import programs
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "a, ,b", "a,"])

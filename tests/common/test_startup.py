@@ -4,10 +4,10 @@ import os
 import runpy
 import sys
 
-from common import startup
-
 import pytest
 from helpers import ROOT
+
+from common import startup
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import io
 import sys
 
-from common import terminal
-
 import pytest
+
+from common import terminal
 
 
 def test_durations_are_for_people():

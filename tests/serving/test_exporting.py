@@ -2,8 +2,6 @@ import itertools
 import json
 import shutil
 
-from common import estimators
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +9,7 @@ from helpers import random_strokes, read_records
 
 import input_pipeline
 import model
+from common import estimators
 from drawings import ink, ndjson
 from model_folder import best, models
 from records import tfrecords

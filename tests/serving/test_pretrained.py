@@ -4,14 +4,13 @@ import base64
 import json
 import re
 
-from common import files
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import ROOT, run_program
 
 import model
+from common import files
 from model_folder import models
 from records import class_list
 from serving import classifier, drawing_page, pretrained, weights

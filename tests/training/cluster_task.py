@@ -4,12 +4,9 @@ and prints the loss of each step to the last digit.
     python tests/training/cluster_task.py DISTRIBUTION BATCH_SIZE STEPS MODEL_DIR CLASSES FILE...
 """
 
-import pathlib
+from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+
 import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-
-from common.quiet_tensorflow import tf
 
 import input_pipeline
 import model

@@ -6,7 +6,6 @@ import pathlib
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import (
-    ROOT,
     TINY,
     plain_session,
     random_records,
@@ -51,12 +49,9 @@ def run_cluster(cluster: dict[str, int], arguments) -> dict[str, str]:
     try:
         for name, group in hosts.items():
             for index in range(len(group)):
-                processes[f"{name} {index}"] = subprocess.Popen(
-                    [sys.executable, str(ROOT / CLUSTER_TASK), "multi_worker", *arguments],
-                    env={**os.environ, **tf_config(name, index, hosts)},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
+                environment = tf_config(name, index, hosts)
+                processes[f"{name} {index}"] = start_program(
+                    CLUSTER_TASK, "multi_worker", *arguments, environment=environment
                 )
         output = {}
         for name, process in processes.items():

@@ -3,14 +3,13 @@ import gc
 import itertools
 import json
 
-from common import estimators
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import TINY, global_step, random_records, train, write_records
 
 import input_pipeline
+from common import estimators
 from model_folder import best, evaluations
 from network import hardware
 from records import class_list, tfrecords

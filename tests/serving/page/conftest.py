@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-import browser as browsers
 import pytest
+
+import browser as browsers
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The core of the page in Firefox and WebKit, where they are installed."""
 
-import browser as browsers
 import pytest
 from helpers import TINY, random_weights
 from page_driver import (
@@ -16,6 +15,8 @@ from page_driver import (
     until,
     write_page,
 )
+
+import browser as browsers
 
 
 @pytest.fixture(scope="module", params=["firefox", "webkit"])

@@ -1,7 +1,0 @@
-"""Importing this module lets a script in this folder import the project's modules."""
-
-import pathlib
-import sys
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
