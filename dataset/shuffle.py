@@ -17,7 +17,6 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from drawings import point_loops
 from records import tfrecords
 
 # Ink that a worker holds back before it appends it to the buckets, and bytes of its rows.
@@ -80,6 +79,8 @@ class Spool:
 
     def flush(self) -> None:
         """Appends what is held back to the buckets, sorted by key."""
+        from drawings import point_loops  # here: see drawings/compiled.py
+
         for split, parts in self._parts.items():
             keys, ink_rows, lengths = map(np.concatenate, zip(*parts))
             order = np.argsort(keys, kind="stable")

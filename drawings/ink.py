@@ -24,8 +24,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from drawings import point_loops
-
 # What numbers may be, besides those of an array.
 _NUMBER_TYPES = (int, float, np.integer, np.floating)
 
@@ -204,6 +202,8 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
 
 def simplify_points(points: Points) -> Points:
     """Does what `simplify` does, of points."""
+    from drawings import point_loops  # here: see drawings/compiled.py
+
     xs, ys, stroke_ends = points
     extent = max(np.ptp(xs), np.ptp(ys)) or 1.0
     xs = (xs - xs.min()) * SIMPLIFIED_SIZE / extent
@@ -232,6 +232,8 @@ def simplify_dense(
       `num_points`, `xs`, `ys` and `stroke_ends` of what is left, and bool [drawings], which of them
       were simplified.
     """
+    from drawings import point_loops  # here: see drawings/compiled.py
+
     drawings = num_points, num_strokes, xs, ys, stroke_ends
     rule = SIMPLIFIED_EPSILON, SIMPLIFIED_SIZE, DENSE_SHARE, DENSE_POINTS
     dense = point_loops.find_dense(*drawings, *rule)
@@ -255,6 +257,8 @@ def encode(points: Points) -> np.ndarray:
     Raises:
       ValueError: there is one point only.
     """
+    from drawings import point_loops  # here: see drawings/compiled.py
+
     _check_count(points)
     xs, ys = points.xs.astype(np.float32), points.ys.astype(np.float32)
     ink = np.empty((len(xs) - 1, 3), np.float32)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import orjson
 
-from drawings import ink, json_scanner, point_loops
+from drawings import ink
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -96,6 +96,8 @@ def parse_lines(text: bytes, *, recognized_only: bool = False) -> ParsedLines:
       text: whole lines; the last newline may be missing.
       recognized_only: whether to refuse drawings that the game did not recognise.
     """
+    from drawings import json_scanner  # here: see drawings/compiled.py
+
     if not text.endswith(b"\n"):
         text += b"\n"
     codes = np.frombuffer(text, np.uint8)
@@ -128,6 +130,8 @@ def _plain_lines(
     recognized_only: bool,
 ) -> ParsedLines:
     """Returns what `json_scanner.scan_lines` has found, whose results are the arguments."""
+    from drawings import json_scanner, point_loops  # here: see drawings/compiled.py
+
     lines = lines[:num_lines]
     # Copies: what is scanned next takes the place.
     num_points = lines[:, json_scanner.POINTS].copy()
