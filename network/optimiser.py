@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -76,50 +76,91 @@ def train_op(
       The operation that changes the variables and counts the global step.
 
     Raises (when the graph runs):
-      tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then.
+      tf.errors.InvalidArgumentError: a gradient is not finite; no variable is changed then. A
+        step in float16 is skipped instead, and the loss scale lowered.
     """
-    global_step = tf.compat.v1.train.get_or_create_global_step()
-    optimizer = Adam(learning_rate, weight_decay=weight_decay)
     float16 = half_precision == tf.float16
-    if float16:
-        with tf.variable_creator_scope(_local_variable):
-            optimizer = tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
-    with tf.name_scope("backward"):
-        gradients, variables = zip(*optimizer.compute_gradients(loss))
-    replicas = tf.distribute.get_replica_context()
-    num_replicas = replicas.num_replicas_in_sync
-    if num_replicas > 1:
-        # Clipping is for the gradients of the whole batch, of which each replica has a share.
-        gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
+    optimizer = _make_optimizer(learning_rate, weight_decay=weight_decay, float16=float16)
+    gradients, variables = _compute_gradients(optimizer, loss)
     with tf.name_scope("clipping"):
         norm = tf.linalg.global_norm(gradients)
-        if not float16:  # which skips steps whose gradients leave its range
+        if not float16:
             # A loss is seen to be NaN only one step after the variables are, when they may have
             # been saved.
             norm = tf.debugging.check_numerics(norm, NOT_FINITE)
-        clipped = list(gradients)
-        if gradient_clipping_norm:
-            clipped, _ = tf.clip_by_global_norm(gradients, gradient_clipping_norm, use_norm=norm)
+        clipped = _clip(gradients, norm, bound=gradient_clipping_norm)
+    tf.compat.v1.summary.scalar("learning_rate", learning_rate)
+    _write_summaries(gradients, variables, norm=norm, clipped=clipped, float16=float16)
+    return _apply(optimizer, clipped, variables, after=norm)
+
+
+def _make_optimizer(
+    learning_rate: tf.Tensor, *, weight_decay: float, float16: bool
+) -> tf.compat.v1.train.Optimizer:
+    optimizer = Adam(learning_rate, weight_decay=weight_decay)
+    if not float16:
+        return optimizer
+    with tf.variable_creator_scope(_local_variable):
+        return tf.compat.v1.mixed_precision.enable_mixed_precision_graph_rewrite(optimizer)
+
+
+def _compute_gradients(
+    optimizer: tf.compat.v1.train.Optimizer, loss: tf.Tensor
+) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
+    """Returns the gradients of the whole batch, of which each replica has a share, and what they
+    are of."""
+    with tf.name_scope("backward"):
+        gradients, variables = zip(*optimizer.compute_gradients(loss))
+    replicas = tf.distribute.get_replica_context()
+    if replicas.num_replicas_in_sync > 1:
+        gradients = replicas.merge_call(_sum_over_replicas, args=gradients)
+    return gradients, variables
+
+
+def _clip(gradients: Sequence[tf.Tensor], norm: tf.Tensor, *, bound: float) -> Sequence[tf.Tensor]:
+    """Scales gradients of that global norm down to the bound; 0 is none."""
+    if not bound:
+        return gradients
+    return tf.clip_by_global_norm(gradients, bound, use_norm=norm)[0]
+
+
+def _write_summaries(
+    gradients: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable],
+    *,
+    norm: tf.Tensor,
+    clipped: Sequence[tf.Tensor],
+    float16: bool,
+) -> None:
     with tf.name_scope("gradient_norms"):
         norms = [tf.norm(gradient) for gradient in gradients]
         clipped_norm = tf.linalg.global_norm(clipped)
-
-    tf.compat.v1.summary.scalar("learning_rate", learning_rate)
     tf.compat.v1.summary.scalar("global_norm/gradient_norm", norm)
     tf.compat.v1.summary.scalar("global_norm/clipped_gradient_norm", clipped_norm)
     for gradient, gradient_norm, variable in zip(gradients, norms, variables):
         name = variable.op.name
-        if float16:  # of a skipped step, which no histogram takes
+        if float16:  # no histogram takes what a skipped step may hold
             finite = tf.math.is_finite(gradient)
             gradient = tf.where(finite, gradient, tf.zeros_like(gradient))
         tf.compat.v1.summary.histogram(f"gradients/{name}", gradient)
         tf.compat.v1.summary.scalar(f"gradient_norm/{name}", gradient_norm)
 
-    updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+
+def _apply(
+    optimizer: tf.compat.v1.train.Optimizer,
+    gradients: Sequence[tf.Tensor],
+    variables: Sequence[tf.Variable],
+    *,
+    after: tf.Tensor,
+) -> tf.Operation:
+    """Changes the variables and what else is to change in a step, once `after` is computed."""
+    num_replicas = tf.distribute.get_replica_context().num_replicas_in_sync
     if num_replicas > 1:  # applying adds up what the replicas give
-        clipped = [gradient / num_replicas for gradient in clipped]
-    with tf.control_dependencies([norm, *updates]):
-        return optimizer.apply_gradients(zip(clipped, variables), global_step=global_step)
+        gradients = [gradient / num_replicas for gradient in gradients]
+    global_step = tf.compat.v1.train.get_or_create_global_step()
+    updates = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.UPDATE_OPS)
+    with tf.control_dependencies([after, *updates]):
+        return optimizer.apply_gradients(zip(gradients, variables), global_step=global_step)
 
 
 def float32_sessions() -> None:
