@@ -78,7 +78,7 @@ def main() -> None:
         )
         print(f"Checkpoint: {found.checkpoint}", flush=True)
         metrics, seen, prefixes = evaluate.evaluate(
-            records, params=params, checkpoint=copy, batch_size=_BATCH_SIZE.value
+            records, dataclasses.replace(copy, params=params), batch_size=_BATCH_SIZE.value
         )
     evaluate.print_result(metrics)
     report.write(

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -70,7 +69,6 @@ class HParams:
     gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
     mixed_precision: bool = False  # half-precision products: float16 on a GPU, else bfloat16
     accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
-    temperature: float = 1.0  # logits are divided by it for probabilities; found by evaluation
 
     def __post_init__(self):
         for name in ("num_conv", "conv_len"):
@@ -96,7 +94,6 @@ class HParams:
             "label_smoothing",
             "gradient_clipping_norm",
             "accept_threshold",
-            "temperature",
         ):
             value = getattr(self, name)
             self._check(abs(value) <= MAX_FLOAT32, name, "a number that float32 holds")
@@ -114,18 +111,6 @@ class HParams:
         self._check(0 <= self.label_smoothing < 1, "label_smoothing", "a share from 0 to below 1")
         self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
         self._check(0 <= self.accept_threshold < 1, "accept_threshold", "from 0 to below 1")
-        self._check(self.temperature > 0, "temperature", "above 0")
-
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> HParams:
-        """Raises ValueError if the text is not what `to_json` writes."""
-        try:
-            return cls(**json.loads(text))
-        except TypeError as error:
-            raise ValueError(f"not the hyper-parameters of this program: {error}") from None
 
     def _check(self, valid: bool, name: str, expected: str) -> None:
         if not valid:
@@ -337,7 +322,12 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: floa
 
 
 def model_fn(
-    features: dict[str, tf.Tensor], labels: tf.Tensor | None, mode: str, params: HParams
+    features: dict[str, tf.Tensor],
+    labels: tf.Tensor | None,
+    mode: str,
+    params: HParams,
+    *,
+    temperature: float = 1.0,
 ) -> estimators.EstimatorSpec:
     """Builds the network in one of Estimator's three modes.
 
@@ -348,12 +338,14 @@ def model_fn(
       labels: class indices, int64 or int32 [B]; None in PREDICT.
       mode: one of `estimators.ModeKeys`.
       params: hyper-parameters.
+      temperature: divides the logits for the probabilities; see `measures.best_temperature`.
+        Estimator gives none.
 
     Returns:
       PREDICT: `logits` and `probabilities` float32 [B, K], `predictions` int64 [B] and
         `embedding` float32 [B, 2N].
-      EVAL: over all drawings the mean cross entropy of the probabilities, which are by
-        `params.temperature`, as `loss`, and `measures.eval_metrics`.
+      EVAL: over all drawings the mean cross entropy of the probabilities, as `loss`, and
+        `measures.eval_metrics`.
       TRAIN: the loss, and the operation that does a step of Adam.
     """
     training = mode == estimators.ModeKeys.TRAIN
@@ -364,7 +356,7 @@ def model_fn(
     logits = classify(embedding, num_classes=params.num_classes)
     predictions = {
         "logits": logits,
-        "probabilities": tf.nn.softmax(logits / params.temperature),
+        "probabilities": tf.nn.softmax(logits / temperature),
         "predictions": tf.argmax(logits, axis=1),
         "embedding": embedding,
     }
@@ -374,7 +366,7 @@ def model_fn(
     labels = tf.cast(labels, tf.int64)
     with tf.name_scope("cross_entropy"):
         smoothing = params.label_smoothing if training else 0.0
-        adjusted = logits if training else logits / params.temperature
+        adjusted = logits if training else logits / temperature
         if training and "logit_adjustment" in features:
             # What a class gains by being frequent: so the logits themselves need not learn it.
             adjusted += features["logit_adjustment"]

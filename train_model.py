@@ -284,15 +284,11 @@ def train_and_export(run: Run) -> str | None:
             page = os.path.join(run.model_dir, drawing_page.FILE)
             drawing_page.write(
                 page,
-                checkpoint=copy,
-                params=found.params,
-                classes=found.classes,
+                copy,
                 examples=page_examples.from_records(run.training_files, found.classes),
                 evaluation=evaluations.evaluation_of(found.checkpoint),
             )
-            return exporting.export(
-                run.model_dir, checkpoint=copy, params=found.params, classes=found.classes
-            )
+            return exporting.export(run.model_dir, copy)
 
 
 def main() -> int | None:

@@ -160,7 +160,9 @@ def main(paths: Sequence[str]) -> None:
     tf1.disable_eager_execution()
     found = models.find_model(flags.FLAGS.model)
     served = classifier.Classifier(flags.FLAGS.model)
-    weights = network_weights.read(found.checkpoint, params=found.params)
+    weights = network_weights.calibrated(
+        network_weights.read(found.checkpoint, params=found.params), temperature=found.temperature
+    )
     others = peers.peers(weights, params=found.params, classes=found.classes)
 
     files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")

@@ -323,9 +323,7 @@ def main() -> int | None:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(
             path,
-            checkpoint=found.checkpoint,
-            params=found.params,
-            classes=found.classes,
+            found,
             examples=page_examples.from_ndjson(_SIMPLIFIED.value, found.classes),
         )
         browser.set_script_timeout(110)

@@ -172,7 +172,9 @@ def model_for_page(path: str) -> dict[str, Any]:
     """Reads what the page holds of a model."""
     found = models.find_model(path)
     weights = network_weights.read(found.checkpoint, params=found.params)
-    text = drawing_page.page(weights, params=found.params, classes=found.classes)
+    text = drawing_page.page(
+        weights, params=found.params, temperature=found.temperature, classes=found.classes
+    )
     model, packed = (
         text.partition(f'id="{name}">')[2].partition("</script>")[0]
         for name in ("model", "weights")

@@ -21,7 +21,6 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -101,8 +100,7 @@ def by_evaluation(drawings: Drawings, found: models.Model) -> float:
             raise ValueError("--ndjson_path: its words are not those of the model")
         result, *_ = evaluate.evaluate(
             sorted(map(str, pathlib.Path(records).glob("eval.tfrecord-*"))),
-            params=found.params,
-            checkpoint=found.checkpoint,
+            found,
             batch_size=64,
         )
     return result["accuracy"]
@@ -133,20 +131,15 @@ def main() -> int | None:
         for whole in (False, True):
             name = f"{'whole numbers' if whole else 'fractions'}, {'' if times else 'no '}times"
             stored[name] = [(w, dense(s, times=times, whole=whole)) for w, s in drawings]
-    network: dict[str, Any] = {
-        "checkpoint": found.checkpoint,
-        "params": found.params,
-        "classes": found.classes,
-    }
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
-        model = classifier.Classifier(exporting.export(folder, **network))
+        model = classifier.Classifier(exporting.export(folder, found))
         ways: dict[str, Callable[[Drawings], float]] = {
             "create_dataset.py, evaluation": lambda some: by_evaluation(some, found),
             "Classifier": lambda some: by_classifier(some, model),
         }
         if browser:
             page = os.path.join(folder, drawing_page.FILE)
-            drawing_page.write(page, **network)
+            drawing_page.write(page, found)
             browser.set_script_timeout(600)
             browser.get(f"file://{page}")
             ways["page"] = lambda some: by_page(some, browser)

@@ -51,7 +51,10 @@ def read_batches(input_fn: Callable, *, most: int | None = None) -> list[Batch]:
 
 
 def peers(weights: Weights, *, params: model.HParams, classes: Sequence[str]) -> dict[str, Peer]:
-    """Makes the network with each of the libraries that is installed, by the library's name."""
+    """Makes the network with each of the libraries that is installed, by the library's name.
+
+    The weights are calibrated ones.
+    """
     assert not params.batch_norm and not params.positions, "the tutorial's network is compared"
     found = {}
     try:
@@ -60,7 +63,7 @@ def peers(weights: Weights, *, params: model.HParams, classes: Sequence[str]) ->
         found["PyTorch"] = by_torch(torch, weights, params=params)
     except ImportError:
         pass
-    network = onnx_network.build(weights, params=params, classes=classes)
+    network = onnx_network.build(weights, params=params, temperature=1.0, classes=classes)
     found["ONNX Runtime"] = by_onnx(network)
     return found
 
@@ -115,7 +118,6 @@ def torch_logits(
 
 def by_torch(torch: ModuleType, weights: Weights, *, params: model.HParams) -> Peer:
     """PyTorch's own layers with our weights."""
-    weights = network_weights.calibrated(weights, params=params)
     layers = torch_layers(torch, params=params)
     convolutions, recurrent, dense = layers
 

@@ -55,9 +55,7 @@ def main() -> None:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(
             path,
-            checkpoint=found.checkpoint,
-            params=found.params,
-            classes=found.classes,
+            found,
             examples=page_examples.from_ndjson(_EXAMPLES.value, found.classes),
             evaluation=evaluations.evaluation_of(found.checkpoint),
         )

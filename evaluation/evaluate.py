@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import input_pipeline
 import model
 from common import estimators
 from evaluation import outcomes
+from model_folder import models
 from records import damage
 
 # Drawings whose ink is kept to be shown, some 60 MB; mistakes beyond them are counted only.
@@ -21,9 +23,8 @@ STROKE_SHARES = (0.25, 0.5, 0.75)
 
 def evaluate(
     files: Sequence[str],
+    network: models.Model,
     *,
-    params: model.HParams,
-    checkpoint: str,
     batch_size: int,
 ) -> tuple[dict[str, float], outcomes.Outcomes, list[dict[str, float]]]:
     """Evaluates all drawings, then the beginnings of all drawings.
@@ -38,24 +39,25 @@ def evaluate(
     collector = outcomes.CollectOutcomes(kept_inks=KEPT_INKS)
     # Estimator leaves summaries behind, which are no part of the run's.
     with tempfile.TemporaryDirectory(prefix="evaluate_model-") as folder:
-        estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=params)
+        model_fn = functools.partial(model.model_fn, temperature=network.temperature)
+        estimator = estimators.Estimator(model_fn, model_dir=folder, params=network.params)
 
         def run(stroke_share: float, run_hooks: Sequence) -> dict[str, float]:
             result = estimator.evaluate(
                 input_pipeline.eval_input_fn(
                     files,
                     batch_size=batch_size,
-                    num_classes=params.num_classes,
+                    num_classes=network.params.num_classes,
                     stroke_share=stroke_share,
                 ),
                 hooks=run_hooks,
-                checkpoint_path=checkpoint,
+                checkpoint_path=network.checkpoint,
             )
             result = {name: value.item() for name, value in result.items()}
-            check_finite(result, checkpoint=checkpoint)
+            check_finite(result, checkpoint=network.checkpoint)
             return result
 
-        with damage.explained_errors(files, num_classes=params.num_classes):
+        with damage.explained_errors(files, num_classes=network.params.num_classes):
             result = run(1.0, [collector])
             prefixes = [{"stroke_share": share, **run(share, [])} for share in STROKE_SHARES]
     return result, collector.outcomes(), [*prefixes, {"stroke_share": 1.0, **result}]

@@ -1,6 +1,6 @@
 """What a folder of checkpoints says of itself, and what it is checked against.
 
-hparams.json   the hyper-parameters
+hparams.json   the hyper-parameters; in an export also the temperature of its checkpoint
 classes.txt    the class list
 
 See model_folder/best.py for the best checkpoint, and models.py for how a model is found by them.
@@ -9,8 +9,11 @@ See model_folder/best.py for the best checkpoint, and models.py for how a model 
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,6 +30,10 @@ CLASSES_FILE = "classes.txt"
 # Hyper-parameters that a run may change when it resumes: how the same network is computed and
 # judged.
 FREE_HPARAMS = ("cell_type", "mixed_precision", "accept_threshold")
+
+# In an export's HPARAMS_FILE. Earlier versions wrote it, always 1, beside checkpoints too, whose
+# temperatures are in the evaluations.
+TEMPERATURE = "temperature"
 
 
 def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) -> None:
@@ -54,32 +61,68 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     write_description(model_dir, params=params, classes=classes)
 
 
-def write_description(folder: str, *, params: model.HParams, classes: Sequence[str]) -> None:
-    """Writes what the network in that folder is."""
+def write_description(
+    folder: str,
+    *,
+    params: model.HParams,
+    classes: Sequence[str],
+    temperature: float | None = None,
+) -> None:
+    """Writes what the network in that folder is; an export's has a temperature."""
+    described = dataclasses.asdict(params)
+    if temperature is not None:
+        described[TEMPERATURE] = temperature
     # The class list first: a folder with hyper-parameters has both.
     classes_path = os.path.join(folder, CLASSES_FILE)
     temporary = files.temporary_name(classes_path)
     class_list.write_classes(temporary, classes)
     tf.io.gfile.rename(temporary, classes_path, overwrite=True)
-    files.write_whole(os.path.join(folder, HPARAMS_FILE), params.to_json())
+    path = os.path.join(folder, HPARAMS_FILE)
+    files.write_whole(path, json.dumps(described, indent=2) + "\n")
 
 
 def read_hparams(folder: str) -> model.HParams:
-    """Reads the hyper-parameters of a folder of checkpoints.
+    """Reads the hyper-parameters of a folder of checkpoints, or of an export's description.
 
     Raises:
       ValueError: they are not there, or not this program's.
     """
+    described = _read(folder)
+    described.pop(TEMPERATURE, None)
+    try:
+        return model.HParams(**described)
+    except (ValueError, TypeError) as error:
+        path = os.path.join(folder, HPARAMS_FILE)
+        raise ValueError(f"{path}: not the hyper-parameters of this program: {error}") from None
+
+
+def read_temperature(folder: str) -> float:
+    """Reads the temperature of an export's description; 1 where none was written.
+
+    Raises:
+      ValueError: the description is not there, or not this program's.
+    """
+    temperature = _read(folder).get(TEMPERATURE, 1.0)
+    if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
+        path = os.path.join(folder, HPARAMS_FILE)
+        raise ValueError(f"{path}: {TEMPERATURE}={temperature}: expected a number above 0")
+    return float(temperature)
+
+
+def _read(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, HPARAMS_FILE)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            return model.HParams.from_json(file.read().decode())
+            described = json.loads(file.read())
     except tf.errors.NotFoundError:
         raise ValueError(
             f"{folder}: no {HPARAMS_FILE} there; a folder that train_model.py wrote has one"
         ) from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: not JSON: {error}") from None
+    if not isinstance(described, dict):
+        raise ValueError(f"{path}: not the hyper-parameters of this program")
+    return described
 
 
 def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:

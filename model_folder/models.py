@@ -13,7 +13,7 @@ import tensorflow as tf
 import model
 from common import files
 from model_folder import best, checkpoints, evaluations
-from model_folder.description import CLASSES_FILE, read_hparams
+from model_folder.description import CLASSES_FILE, read_hparams, read_temperature
 from records import class_list
 
 # In an export: the files that describe the model, and its checkpoint.
@@ -29,14 +29,16 @@ class Model:
     """A trained network.
 
     Attributes:
-      params: its hyper-parameters, with the temperature that its evaluation found.
+      params: its hyper-parameters.
       classes: its class list.
       checkpoint: its weights.
+      temperature: what its evaluation found best to divide the logits by, for probabilities.
     """
 
     params: model.HParams
     classes: list[str]
     checkpoint: str
+    temperature: float
 
 
 def find_model(path: str, *, checkpoint: str = "") -> Model:
@@ -66,10 +68,11 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
         raise ValueError(f"{path}: no checkpoint there yet")
     if checkpoint:
         _check_classes_beside(checkpoint, classes)
-    if checkpoint or folder == path:  # an export's hyper-parameters have that of its own
+    if checkpoint or folder == path:
         temperature, _ = evaluations.temperature(checkpoint or found)
-        params = dataclasses.replace(params, temperature=temperature)
-    return Model(params, classes, checkpoint or found)
+    else:
+        temperature = read_temperature(folder)
+    return Model(params, classes, checkpoint or found, temperature)
 
 
 def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
@@ -85,8 +88,9 @@ def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, str]]:
-    """What `find_model` finds, and a copy of the checkpoint for as long as the context lasts.
+def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, Model]]:
+    """What `find_model` finds, and the same with a copy of the checkpoint, in float32, which lasts
+    as long as the context.
 
     A run that goes on meanwhile may delete the checkpoint itself, when it finds a better one.
 
@@ -107,7 +111,7 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, st
             raise ValueError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
         if problem:
             raise ValueError(f"{found.checkpoint}: this checkpoint {problem}")
-        yield found, checkpoints.in_float32(copy, folder)
+        yield found, dataclasses.replace(found, checkpoint=checkpoints.in_float32(copy, folder))
 
 
 def export_checkpoint(path: str) -> str | None:

@@ -41,9 +41,7 @@ def main() -> None:
         examples = _EXAMPLES.value and page_examples.from_ndjson(_EXAMPLES.value, found.classes)
         drawing_page.write(
             path,
-            checkpoint=copy,
-            params=found.params,
-            classes=found.classes,
+            copy,
             examples=examples or None,
             evaluation=evaluations.evaluation_of(found.checkpoint),
         )

@@ -94,12 +94,10 @@ def pack(work: pathlib.Path, output: pathlib.Path) -> None:
     evaluation = work / "model/evaluation"
     numbers = json.loads((evaluation / report.JSON_FILE).read_text())
     with models.copied_model(str(work / "model")) as (found, copy):
-        pretrained.write(output, checkpoint=copy, params=found.params, classes=found.classes)
+        pretrained.write(output, copy)
         drawing_page.write(
             _PAGE_PATH.value,
-            checkpoint=copy,
-            params=found.params,
-            classes=found.classes,
+            copy,
             examples=page_examples.from_ndjson(str(work / "ndjson/training"), found.classes),
             evaluation=numbers["metrics"],
         )

@@ -25,6 +25,7 @@ import numpy as np
 
 import model
 from common import files
+from model_folder import models
 from serving import page_examples
 from serving import weights as network_weights
 from serving.weights import Weights
@@ -93,10 +94,8 @@ _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.
 
 def write(
     path: str,
+    network: models.Model,
     *,
-    checkpoint: str,
-    params: model.HParams,
-    classes: Sequence[str],
     examples: page_examples.Examples | None = None,
     evaluation: Mapping[str, float] | None = None,
 ) -> None:
@@ -104,14 +103,18 @@ def write(
 
     Args:
       path: of the file.
-      checkpoint: of the network.
-      params: the network's hyper-parameters.
-      classes: K class names.
+      network: of which the page is made.
       examples: some drawings of each class, to show how others drew it.
       evaluation: the checkpoint's metrics, for the page to say how often it is right.
     """
-    weights = network_weights.read(checkpoint, params=params)
-    text = page(weights, params=params, classes=classes, examples=examples, evaluation=evaluation)
+    text = page(
+        network_weights.read(network.checkpoint, params=network.params),
+        params=network.params,
+        temperature=network.temperature,
+        classes=network.classes,
+        examples=examples,
+        evaluation=evaluation,
+    )
     files.write_whole(path, text)
 
 
@@ -119,12 +122,13 @@ def page(
     weights: Weights,
     *,
     params: model.HParams,
+    temperature: float,
     classes: Sequence[str],
     examples: page_examples.Examples | None = None,
     evaluation: Mapping[str, float] | None = None,
 ) -> str:
-    """Returns the page's text; see `write`."""
-    variables = network_weights.calibrated(weights, params=params)
+    """Returns the page's text, of a network's weights and what `models.Model` says; see `write`."""
+    variables = network_weights.calibrated(weights, temperature=temperature)
     description = {
         "params": dataclasses.asdict(params),
         "words": list(classes),

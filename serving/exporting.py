@@ -23,7 +23,6 @@ import dataclasses
 import os
 import re
 import time
-from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -37,16 +36,12 @@ from serving import classifier, onnx_network, weights
 UNFINISHED = "unfinished-"
 
 
-def export(
-    model_dir: str, *, checkpoint: str, params: model.HParams, classes: Sequence[str]
-) -> str:
+def export(model_dir: str, network: models.Model) -> str:
     """Writes a new version; it appears under its name when it is complete.
 
     Args:
       model_dir: under whose `export` it is written.
-      checkpoint: of the network.
-      params: the network's hyper-parameters.
-      classes: K class names.
+      network: what is exported.
 
     Returns:
       The version's folder.
@@ -63,8 +58,8 @@ def export(
     unfinished = os.path.join(versions, f"{UNFINISHED}{version}")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.compat.v1.train.create_global_step()  # so that an export says how long it was trained
-        signatures = build_signatures(params, classes)
-        tf.compat.v1.train.Saver().restore(session, checkpoint)
+        signatures = build_signatures(network)
+        tf.compat.v1.train.Saver().restore(session, network.checkpoint)
         builder = tf.compat.v1.saved_model.Builder(unfinished)
         builder.add_meta_graph_and_variables(
             session,
@@ -73,19 +68,30 @@ def export(
             strip_default_attrs=True,  # so that releases that do not know them load it
         )
         builder.save()
-    network = weights.read(checkpoint, params=params)
+    onnx = onnx_network.build(
+        weights.read(network.checkpoint, params=network.params),
+        params=network.params,
+        temperature=network.temperature,
+        classes=network.classes,
+    )
     with tf.io.gfile.GFile(os.path.join(unfinished, classifier.ONNX_FILE), "wb") as file:
-        file.write(onnx_network.build(network, params=params, classes=classes))
+        file.write(onnx)
     assets = os.path.join(unfinished, models.EXPORT_ASSETS)
     tf.io.gfile.makedirs(assets)
-    description.write_description(assets, params=params, classes=classes)
+    description.write_description(
+        assets,
+        params=network.params,
+        classes=network.classes,
+        temperature=network.temperature,
+    )
     tf.io.gfile.rename(unfinished, folder)
     return folder
 
 
-def build_signatures(params: model.HParams, classes: Sequence[str]) -> dict:
+def build_signatures(network: models.Model) -> dict:
     """Builds the graph of both signatures over one set of variables; their `SignatureDef`s."""
-    params = dataclasses.replace(params, cell_type="block_lstm", mixed_precision=False)
+    params = dataclasses.replace(network.params, cell_type="block_lstm", mixed_precision=False)
+    network = dataclasses.replace(network, params=params)
     points = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "points")
     lengths = tf.compat.v1.placeholder(tf.int64, [None], "lengths")
     examples = tf.compat.v1.placeholder(tf.string, [None], "examples")
@@ -96,11 +102,9 @@ def build_signatures(params: model.HParams, classes: Sequence[str]) -> dict:
         from_examples = ink.to_tensor(), ink.row_lengths()
     return {
         tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: _signature(
-            {"points": points, "lengths": lengths}, *from_points, params=params, classes=classes
+            {"points": points, "lengths": lengths}, *from_points, network=network
         ),
-        "examples": _signature(
-            {"examples": examples}, *from_examples, params=params, classes=classes
-        ),
+        "examples": _signature({"examples": examples}, *from_examples, network=network),
     }
 
 
@@ -109,18 +113,23 @@ def _signature(
     ink: tf.Tensor,
     lengths: tf.Tensor,
     *,
-    params: model.HParams,
-    classes: Sequence[str],
+    network: models.Model,
 ) -> meta_graph_pb2.SignatureDef:
     scope = tf.compat.v1.get_variable_scope()
     with tf.compat.v1.variable_scope(scope, reuse=tf.compat.v1.AUTO_REUSE):
         features = {"ink": ink, "lengths": lengths}
-        spec = model.model_fn(features, None, estimators.ModeKeys.PREDICT, params)
+        spec = model.model_fn(
+            features,
+            None,
+            estimators.ModeKeys.PREDICT,
+            network.params,
+            temperature=network.temperature,
+        )
     probabilities, indices = tf.math.top_k(
-        spec.predictions["probabilities"], k=min(onnx_network.TOP_K, len(classes))
+        spec.predictions["probabilities"], k=min(onnx_network.TOP_K, len(network.classes))
     )  # [B, k]
     outputs = {
-        "classes": tf.gather(tf.constant(classes), indices),
+        "classes": tf.gather(tf.constant(network.classes), indices),
         "probabilities": probabilities,
         "embedding": spec.predictions["embedding"],
     }

@@ -43,20 +43,26 @@ MIN_HALF_VALUES = 1024
 
 
 def build(
-    weights: Weights, *, params: model.HParams, classes: Sequence[str], half: bool = False
+    weights: Weights,
+    *,
+    params: model.HParams,
+    temperature: float,
+    classes: Sequence[str],
+    half: bool = False,
 ) -> bytes:
     """Returns the file's contents.
 
     Args:
       weights: of the network.
-      params: its hyper-parameters; probabilities are by their temperature.
+      params: its hyper-parameters.
+      temperature: divides its logits, for the probabilities.
       classes: K class names.
       half: whether weights are stored as float16, which halves the file; runtimes convert them to
         float32 when they load it.
     """
     import onnx  # takes a quarter of a second, which the start of a training need not wait for
 
-    weights = network_weights.calibrated(weights, params=params)
+    weights = network_weights.calibrated(weights, temperature=temperature)
     graph = _Graph(onnx, half=half)
     x, mask, lengths = _ink(graph, positions=params.positions)  # [B, C, T], [B, 1, T], [B]
     x = _convolutions(graph, x, mask, weights, params=params)

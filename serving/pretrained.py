@@ -15,37 +15,41 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-import model
 from model_folder import checkpoints, description, models
 from serving import classifier, onnx_network, weights
 
 
-def write(
-    folder: pathlib.Path, *, checkpoint: str, params: model.HParams, classes: Sequence[str]
-) -> None:
+def write(folder: pathlib.Path, network: models.Model) -> None:
     """Writes the folder's files except README.md.
 
     Args:
       folder: is made where there is none.
-      checkpoint: of the network, float32.
-      params: the network's hyper-parameters, with the temperature.
-      classes: K class names.
+      network: its checkpoint is float32.
     """
-    network = weights.read(checkpoint, params=params)
+    values = weights.read(network.checkpoint, params=network.params)
     assets = folder / models.EXPORT_ASSETS
     assets.mkdir(parents=True, exist_ok=True)
-    description.write_description(str(assets), params=params, classes=classes)
-    step = np.array(checkpoints.global_step(checkpoint), np.int64)
+    description.write_description(
+        str(assets),
+        params=network.params,
+        classes=network.classes,
+        temperature=network.temperature,
+    )
+    step = np.array(checkpoints.global_step(network.checkpoint), np.int64)
     stored: dict[str, np.ndarray] = {
-        name: values.astype(np.float16) for name, values in network.items()
+        name: value.astype(np.float16) for name, value in values.items()
     }
     stored[tf.compat.v1.GraphKeys.GLOBAL_STEP] = step
     checkpoints.write(stored, os.path.join(folder, models.EXPORT_CHECKPOINT))
-    (folder / classifier.ONNX_FILE).write_bytes(
-        onnx_network.build(network, params=params, classes=classes, half=True)
+    onnx = onnx_network.build(
+        values,
+        params=network.params,
+        temperature=network.temperature,
+        classes=network.classes,
+        half=True,
     )
+    (folder / classifier.ONNX_FILE).write_bytes(onnx)

@@ -20,10 +20,10 @@ def read(checkpoint: str, *, params: model.HParams) -> Weights:
     return {name: reader.get_tensor(name).astype(np.float32) for name in names}
 
 
-def calibrated(weights: Weights, *, params: model.HParams) -> Weights:
+def calibrated(weights: Weights, *, temperature: float) -> Weights:
     """Returns the weights with the last layer's divided by the temperature, which need not be
     known then: its logits are those of the probabilities."""
-    last = {name: weights[name] / params.temperature for name in ("dense/kernel", "dense/bias")}
+    last = {name: weights[name] / temperature for name in ("dense/kernel", "dense/bias")}
     return {**weights, **last}
 
 

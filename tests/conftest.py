@@ -52,9 +52,7 @@ def trained(tmp_path_factory) -> Trained:
         save_checkpoints_steps=30,
     )
     found = models.find_model(str(folder / "model"))
-    export = exporting.export(
-        str(folder / "model"), checkpoint=found.checkpoint, params=found.params, classes=classes
-    )
+    export = exporting.export(str(folder / "model"), found)
     return Trained(
         model_dir=folder / "model",
         export=pathlib.Path(export),

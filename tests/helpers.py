@@ -278,7 +278,7 @@ NETWORKS = [
     {"batch_norm": True, "num_conv": (5, 6, 3), "conv_len": (4, 1, 3), "num_layers": 2},
     {"num_conv": (), "conv_len": (), "num_nodes": 7, "num_classes": 9},
     {"num_classes": 1},
-    {"temperature": 2.5, "positions": True},
+    {"positions": True},
     {"num_conv": (), "conv_len": (), "positions": True},
 ]
 
@@ -293,12 +293,14 @@ def random_weights(params, *, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-def by_tensorflow(weights, inks, *, params) -> list[dict[str, np.ndarray]]:
+def by_tensorflow(weights, inks, *, params, temperature: float) -> list[dict[str, np.ndarray]]:
     """What the network with such weights predicts of each drawing, one at a time."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         rows = tf.compat.v1.placeholder(tf.float32, [1, None, 3])
         features = {"ink": rows, "lengths": tf.shape(rows, tf.int64)[1:2]}
-        spec = model.model_fn(features, None, estimators.ModeKeys.PREDICT, params)
+        spec = model.model_fn(
+            features, None, estimators.ModeKeys.PREDICT, params, temperature=temperature
+        )
         for variable in tf.compat.v1.global_variables():
             variable.load(weights[variable.op.name], session)
         found = [session.run(spec.predictions, {rows: one[np.newaxis]}) for one in inks]

@@ -21,11 +21,21 @@ GUESSER = ["points", "network", "matrices", "learn", "vocabulary", "study", "scr
 CORNER = (((-60, -50), (60, -50), (60, 40)), ((-60, 50), (50, 50)))
 
 
-def write_page(folder: pathlib.Path, params=TINY, classes=CLASSES, *, weights=None, **facts) -> str:
+def write_page(
+    folder: pathlib.Path,
+    params=TINY,
+    classes=CLASSES,
+    *,
+    weights=None,
+    temperature: float = 1.0,
+    **facts,
+) -> str:
     """Writes a page; returns its URL."""
     path = folder / "draw.html"
     weights = weights or random_weights(params)
-    path.write_text(drawing_page.page(weights, params=params, classes=classes, **facts))
+    path.write_text(
+        drawing_page.page(weights, params=params, temperature=temperature, classes=classes, **facts)
+    )
     return f"file://{path}"
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -491,8 +492,8 @@ def test_evaluation_weighs_every_drawing_alike_at_any_batch_size(tmp_path):
         assert result["mean_class_accuracy"] == pytest.approx(
             np.mean([right[labels == k].mean() for k in range(3)])
         )
-    divided = dataclasses.replace(TINY, temperature=2.5)
-    estimator = estimators.Estimator(model.model_fn, params=divided, config=config)
+    divided = functools.partial(model.model_fn, temperature=2.5)
+    estimator = estimators.Estimator(divided, params=TINY, config=config)
     again = estimator.evaluate(dataset_fn(features, labels, 3))
     expected = -np.log(softmax(logits / 2.5)[np.arange(7), labels]).mean()
     assert again["loss"] == pytest.approx(expected, rel=1e-5)
@@ -568,20 +569,11 @@ def test_hparams_are_the_tutorials_by_default():
         ({"accept_threshold": float("nan")}, "accept_threshold=nan"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1: expected 0 or above"),
         ({"label_smoothing": 1.0}, "label_smoothing=1.0: expected a share"),
-        ({"temperature": 0.0}, "temperature=0.0: expected above 0"),
     ],
 )
 def test_wrong_hparams_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         dataclasses.replace(model.HParams(num_classes=3), **wrong)
-
-
-def test_hparams_survive_json():
-    assert model.HParams.from_json(TINY.to_json()) == TINY
-    with pytest.raises(ValueError, match="num_wings"):
-        model.HParams.from_json('{"num_classes": 3, "num_wings": 2}')
-    with pytest.raises(ValueError):
-        model.HParams.from_json("{")
 
 
 def test_cudnn_sees_few_lengths(monkeypatch):

@@ -72,10 +72,8 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """What the run is, by name: numbers, booleans and text."""
-        params = dataclasses.asdict(self.params)
-        del params["temperature"]  # which the evaluations find
         settings = {
-            **params,
+            **dataclasses.asdict(self.params),
             "batch_size": self.batch_size,
             "steps": self.steps,
             "seed": self.seed,

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from helpers import CLASSES, TINY, global_step, spoil_weights, train
 
-import model
 from model_folder import best, checkpoints, description, evaluations, models
 from records import class_list
 
 
 def test_model_dir_describes_itself(data, tmp_path):
     train(data, tmp_path / "m")
-    text = (tmp_path / "m/hparams.json").read_text()
-    assert model.HParams.from_json(text) == TINY
+    assert description.read_hparams(str(tmp_path / "m")) == TINY
     assert class_list.read_classes(str(tmp_path / "m/classes.txt")) == CLASSES
 
 
@@ -45,7 +43,7 @@ def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, t
     for checkpoint in (f"{other}/model.ckpt-60", best.best_checkpoint(str(other))):
         for path in (trained.model_dir, trained.export):
             found = models.find_model(str(path), checkpoint=checkpoint)
-            assert (found.checkpoint, found.params.temperature) == (checkpoint, 3.25)
+            assert (found.checkpoint, found.temperature) == (checkpoint, 3.25)
     class_list.write_classes(str(other / "classes.txt"), ["a", *trained.classes[1:]])
     with pytest.raises(ValueError, match="--checkpoint=.* another class list: it also had 'a'; it"):
         models.find_model(str(trained.model_dir), checkpoint=checkpoint)
@@ -101,8 +99,10 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
     monkeypatch.setattr(models.checkpoints, "copy", replaced_first)
     with models.copied_model(str(tmp_path / "m")) as (model_found, copied):
         assert model_found.checkpoint.endswith("best/model.ckpt-90")
-        assert copied.endswith("model.ckpt-90") and not copied.startswith(str(tmp_path / "m"))
-        assert checkpoints.problem(copied) is None
+        assert copied == dataclasses.replace(model_found, checkpoint=copied.checkpoint)
+        assert copied.checkpoint.endswith("model.ckpt-90")
+        assert not copied.checkpoint.startswith(str(tmp_path / "m"))
+        assert checkpoints.problem(copied.checkpoint) is None
     assert calls[0] == str(found)[: -len(".index")] and not found.exists()
 
 
@@ -115,3 +115,34 @@ def test_a_damaged_checkpoint_is_not_used(trained, tmp_path):
         models.copied_model(str(tmp_path / "m")),
     ):
         pass
+
+
+def test_an_export_keeps_the_temperature_of_its_checkpoint_and_a_folder_does_not(trained, tmp_path):
+    folder, exported = (models.find_model(str(p)) for p in (trained.model_dir, trained.export))
+    assert exported.temperature == folder.temperature != 1
+    described = json.loads((trained.export / "assets.extra/hparams.json").read_text())
+    assert described.pop("temperature") == folder.temperature
+    assert described == json.loads((trained.model_dir / "hparams.json").read_text())
+    # Earlier versions wrote a temperature of 1 beside checkpoints.
+    shutil.copytree(trained.model_dir, tmp_path / "m")
+    (tmp_path / "m/hparams.json").write_text(json.dumps({**described, "temperature": 1.0}))
+    found = models.find_model(str(tmp_path / "m"))
+    assert (found.params, found.temperature) == (folder.params, folder.temperature)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "hparams.json: not JSON"),
+        ("[]", "hparams.json: not the hyper-parameters of this program"),
+        ('{"num_classes": 3, "num_wings": 2}', "of this program: .*num_wings"),
+        ('{"num_classes": 3, "num_nodes": "4"}', "hparams.json: not the hyper-parameters"),
+        ('{"num_classes": 3, "temperature": 0}', "temperature=0: expected a number above 0"),
+        ('{"num_classes": 3, "temperature": NaN}', "temperature=nan: expected a number above 0"),
+    ],
+)
+def test_a_damaged_description_is_named(tmp_path, text, message):
+    (tmp_path / "hparams.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        description.read_hparams(str(tmp_path))
+        description.read_temperature(str(tmp_path))

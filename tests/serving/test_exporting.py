@@ -169,9 +169,7 @@ def test_ink_that_is_not_a_number_is_refused_by_an_export(trained):
 def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
     (tmp_path / "export/drawing_classifier/unfinished-1").mkdir(parents=True)
     found = models.find_model(str(trained.export))
-    exporting.export(
-        str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
-    )
+    exporting.export(str(tmp_path), found)
     (left,) = (tmp_path / "export/drawing_classifier").iterdir()
     assert left.name.isdigit() and (left / "saved_model.pb").exists()
 
@@ -180,8 +178,6 @@ def test_the_last_export_is_the_one_that_is_loaded_whatever_the_clock_said(train
     ahead = tmp_path / "export/drawing_classifier/99999999999"
     shutil.copytree(trained.export, ahead)
     found = models.find_model(str(trained.export))
-    last = exporting.export(
-        str(tmp_path), checkpoint=found.checkpoint, params=found.params, classes=found.classes
-    )
+    last = exporting.export(str(tmp_path), found)
     assert last != str(ahead) and classifier.find_export(str(tmp_path)) == last
     assert models.export_checkpoint(str(ahead.parent)) == f"{last}/variables/variables"

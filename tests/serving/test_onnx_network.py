@@ -8,6 +8,7 @@ from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weight
 
 import model
 from drawings import ink
+from model_folder import description
 from serving import onnx_network, weights
 
 
@@ -30,7 +31,7 @@ def test_any_network_guesses_as_tensorflow_does(changes):
     params = dataclasses.replace(TINY, **changes)
     network = random_weights(params)
     words = [f"слово {i}" for i in range(params.num_classes)]
-    session = load(onnx_network.build(network, params=params, classes=words))
+    session = load(onnx_network.build(network, params=params, temperature=2.5, classes=words))
     assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == words
 
     rng = np.random.default_rng(0)
@@ -39,7 +40,7 @@ def test_any_network_guesses_as_tensorflow_does(changes):
     found = run(session, [ink.strokes_to_points(strokes) for strokes in drawings])
     inks = [ink.strokes_to_ink(strokes) for strokes in drawings]
     count = min(5, params.num_classes)
-    for i, expected in enumerate(by_tensorflow(network, inks, params=params)):
+    for i, expected in enumerate(by_tensorflow(network, inks, params=params, temperature=2.5)):
         probabilities = expected["probabilities"]
         order = np.argsort(-probabilities, kind="stable")[:count]
         np.testing.assert_allclose(found["probabilities"][i], probabilities[order], atol=1e-5)
@@ -48,7 +49,7 @@ def test_any_network_guesses_as_tensorflow_does(changes):
 
 
 def test_weights_are_those_of_the_network_alone(trained):
-    params = model.HParams.from_json((trained.model_dir / "hparams.json").read_text())
+    params = description.read_hparams(str(trained.model_dir))
     read = weights.read(str(trained.model_dir / "model.ckpt-60"), params=params)
     assert {name: list(values.shape) for name, values in read.items()} == model.variable_shapes(
         params
@@ -59,7 +60,8 @@ def test_the_tutorials_checkpoint_gives_its_probabilities(quickdraw_data):
     golden = np.load(quickdraw_data / "golden/logits.npz")
     params = model.HParams(num_classes=42)
     network = weights.read(str(quickdraw_data / "golden/checkpoint/model.ckpt"), params=params)
-    session = load(onnx_network.build(network, params=params, classes=list(map(str, range(42)))))
+    words = list(map(str, range(42)))
+    session = load(onnx_network.build(network, params=params, temperature=1.0, classes=words))
     drawings = []
     for rows, length in zip(golden["ink"], golden["lengths"]):
         points = np.pad(rows[:length], [(1, 0), (0, 0)])

@@ -1,6 +1,7 @@
 """The network that comes with the project, and how a folder like it is written and read."""
 
 import base64
+import dataclasses
 import json
 import re
 
@@ -25,9 +26,7 @@ def small(trained, tmp_path_factory):
     """The trained network of the tests, written as the one of the project is."""
     folder = tmp_path_factory.mktemp("small")
     source = models.find_model(str(trained.export))
-    pretrained.write(
-        folder, checkpoint=source.checkpoint, params=source.params, classes=source.classes
-    )
+    pretrained.write(folder, source)
     return folder
 
 
@@ -35,8 +34,8 @@ def test_weights_are_rounded_to_sixteen_bits_and_no_more(trained, small):
     exported = models.find_model(str(trained.export))
     expected = weights.read(exported.checkpoint, params=exported.params)
     with models.copied_model(str(small)) as (stored, copy):
-        assert (stored.params, stored.classes) == (exported.params, exported.classes)
-        reader = tf.train.load_checkpoint(copy)
+        assert stored == dataclasses.replace(exported, checkpoint=stored.checkpoint)
+        reader = tf.train.load_checkpoint(copy.checkpoint)
         assert set(reader.get_variable_to_dtype_map().values()) == {tf.float32, tf.int64}
         for name, values in expected.items():
             rounded = values.astype(np.float16).astype(np.float32)
@@ -70,7 +69,7 @@ def test_the_folder_fits_the_code():
     shapes = tf.train.load_checkpoint(shipped.checkpoint).get_variable_to_shape_map()
     assert shapes.pop("global_step") == []
     assert shapes == model.variable_shapes(shipped.params)
-    assert 0.5 < shipped.params.temperature < 2
+    assert 0.5 < shipped.temperature < 2
 
 
 def test_the_folder_is_small():
@@ -86,7 +85,7 @@ def test_the_page_is_of_this_network():
     description = json.loads(re.search(r'id="model"[^>]*>([^<]+)<', text)[1])
     assert description["words"] == shipped.classes
     network = weights.read(shipped.checkpoint, params=shipped.params)
-    variables = list(weights.calibrated(network, params=shipped.params).values())
+    variables = list(weights.calibrated(network, temperature=shipped.temperature).values())
     assert [v["shape"] for v in description["variables"]] == [list(v.shape) for v in variables]
     num_floats = sum(v.size if v.ndim == 1 else v.shape[-1] for v in variables)
     packed, expected = (

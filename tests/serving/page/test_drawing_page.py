@@ -159,7 +159,9 @@ def test_words_are_text_and_never_markup(wide, tmp_path):
 def test_where_no_program_runs_the_page_says_so(wide, tmp_path, policy):
     page = (tmp_path / "inner").with_suffix(".html")
     page.write_text(
-        drawing_page.page(random_weights(TINY), params=TINY, classes=CLASSES).replace(
+        drawing_page.page(
+            random_weights(TINY), params=TINY, temperature=1.0, classes=CLASSES
+        ).replace(
             "<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{policy}">', 1
         )
     )

@@ -64,10 +64,11 @@ def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
     params = dataclasses.replace(TINY, **changes)
     weights = random_weights(params)
     words = [f"word {i}" for i in range(params.num_classes)]
-    open_page(wide, write_page(tmp_path, params, words, weights=weights))
+    open_page(wide, write_page(tmp_path, params, words, weights=weights, temperature=2.5))
     rng = np.random.default_rng(0)
     drawings = [random_strokes(rng) for _ in range(20)]
-    expected = by_tensorflow(weights, [ink.strokes_to_ink(d) for d in drawings], params=params)
+    inks = [ink.strokes_to_ink(d) for d in drawings]
+    expected = by_tensorflow(weights, inks, params=params, temperature=2.5)
     for found, answer in zip(expected, ask(wide, "classify", drawings)):
         ours = {guess["word"]: guess["probability"] for guess in answer}
         np.testing.assert_allclose(
