@@ -68,7 +68,7 @@ def main() -> None:
             found.classes, records, what=f"{_MODEL_DIR.value} holds a model"
         )
         damage.check_first_records(records, num_classes=len(found.classes), flag="--eval_data")
-        tf.io.gfile.makedirs(output_path)
+        files.make_folder(output_path)
         # Wherever it was trained, and by what is best here.
         params = dataclasses.replace(
             found.params,

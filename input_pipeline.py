@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from common import files as local_files
+from common import files as file_system
 from records import augmentation, class_list, tfrecords
 from records.augmentation import Features
 
@@ -96,10 +96,10 @@ def match_files(patterns: str, *, flag: str = "the pattern") -> list[str]:
         whole = _match(patterns.strip()) if "," in patterns else []
         parts = [patterns] if whole else [p for p in map(str.strip, patterns.split(",")) if p]
         matches = {part: whole or _match(part) for part in parts}
-    except tf.errors.OpError as error:
-        raise ValueError(f"{flag}={patterns}: {error.message}") from None
+    except OSError as error:
+        raise ValueError(f"{flag}={patterns}: {error}") from None
     for part in [part for part in parts if not matches[part]] or ([] if parts else [patterns]):
-        if tf.io.gfile.isdir(part):
+        if file_system.is_folder(part):
             split = "eval" if "eval" in flag else "training"
             remedy = f"give {os.path.join(part, split)}.tfrecord-*"
             raise ValueError(f"{flag}={part} is a folder; {remedy}")
@@ -118,15 +118,15 @@ def count_common(files: Sequence[str], others: Sequence[str]) -> int:
 
 def _place(path: str) -> str:
     """Returns the one path of a file that all of its paths lead to."""
-    return path if local_files.is_remote(path) else os.path.realpath(path)
+    return path if file_system.is_remote(path) else os.path.realpath(path)
 
 
 def _match(pattern: str) -> list[str]:
     # A file of that very name first: its name may hold what a pattern is made of.
-    if tf.io.gfile.exists(pattern):
-        return [] if tf.io.gfile.isdir(pattern) else [pattern]
-    found = tf.io.gfile.glob(pattern)
-    if not found and not local_files.is_remote(pattern):  # nor need a folder's name be a pattern
+    if file_system.exists(pattern):
+        return [] if file_system.is_folder(pattern) else [pattern]
+    found = file_system.match(pattern)
+    if not found and not file_system.is_remote(pattern):  # nor need a folder's name be a pattern
         folder = pattern
         while folder and not os.path.isdir(folder):
             folder = folder.rpartition("/")[0]
@@ -134,7 +134,7 @@ def _match(pattern: str) -> list[str]:
     return [
         path
         for path in found
-        if not path.endswith(class_list.ENDING) and not tf.io.gfile.isdir(path)
+        if not path.endswith(class_list.ENDING) and not file_system.is_folder(path)
     ]
 
 
@@ -250,7 +250,7 @@ def estimate_count(files: Sequence[str]) -> int:
             itertools.chain.from_iterable(map(tfrecords.read_records, files)), SAMPLE_RECORDS
         )
     ]
-    total = sum(tf.io.gfile.stat(path).length for path in files)
+    total = sum(file_system.size(path) for path in files)
     return round(total * len(sizes) / sum(sizes)) if sizes else 0
 
 

@@ -6,7 +6,10 @@ import re
 
 
 def reason(error: BaseException) -> str:
-    """Returns what an error says, without what TensorFlow tells of its graph around it."""
+    """Returns what an error says, without what TensorFlow tells of its graph around it, nor
+    Python of an operating system's numbers: the file comes first."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     message = getattr(error, "message", None) or str(error)
     # "Graph execution error: Detected at node ... Node: 'x'", then the reason of each failure.
     message = re.split(r"\nNode: '[^']*'\n", message)[-1]

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from common import terminal
+from common import files, terminal
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterat
     Raises:
       ValueError: another program is in it.
     """
-    if "://" in folder:
+    if files.is_remote(folder):
         yield
         return
     descriptor, made = _acquire(folder, busy=busy, deadline=time.monotonic() + patience_secs)

@@ -7,8 +7,6 @@ import os
 import re
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from common import files, terminal
 from drawings import forms, ndjson
 from drawings.ndjson_files import NotDrawingsError, open_ndjson
@@ -105,7 +103,7 @@ def _ndjson_files(folder: str) -> list[str]:
     Raises:
       ValueError: there is none.
     """
-    if not tf.io.gfile.isdir(folder):
+    if not files.is_folder(folder):
         raise ValueError(f"--ndjson_path={folder}: no such folder")
     names = files.list_folder(folder)
     paths = []
@@ -114,7 +112,7 @@ def _ndjson_files(folder: str) -> list[str]:
         if not name.lower().endswith(ENDINGS):
             continue
         # A pipe would be waited for, for ever.
-        if tf.io.gfile.isdir(path) or not ("://" in path or os.path.isfile(path)):
+        if files.is_folder(path) or not (files.is_remote(path) or os.path.isfile(path)):
             terminal.warn(f"{path}: not a file; left out")
         else:
             paths.append(path)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from common import files, terminal
 from dataset import staging, workers
@@ -123,8 +122,8 @@ def _buckets_per_shard(
     categories: Sequence[Category], splits: Sequence[Split], num_shards: int
 ) -> int:
     """So many that a bucket of the largest split stays below BUCKET_BYTES."""
-    file_bytes = [tf.io.gfile.stat(category.path).length for category in categories]
-    largest = 0
+    file_bytes = [files.size(category.path) for category in categories]
+    largest = 0.0
     for split in splits:
         by_count = split.drawings_per_class * RECORD_BYTES
         by_size = (

@@ -10,8 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
-
 from common import files, locks
 
 # The workers of a conversion that was killed hold its lock a moment more.
@@ -27,8 +25,8 @@ def staging_folder(output_path: str) -> Iterator[str]:
     Holds a lock, so that of two conversions into one folder the second refuses; the folder of
     one that was killed is removed by the next.
     """
-    if "://" in output_path:
-        tf.io.gfile.makedirs(output_path)
+    if files.is_remote(output_path):
+        files.make_folder(output_path)
         with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX) as staging:
             yield staging
         return
@@ -52,11 +50,11 @@ def publish(staging: str, output_path: str, *, splits: Sequence[str]) -> None:
     ours = re.compile(rf"({'|'.join(splits)})\.tfrecord(\.classes|-\d{{5}}-of-\d{{5}})")
     stale = [name for name in files.list_folder(output_path) if ours.fullmatch(name)]
     for name in sorted(stale, key=lambda name: not name.endswith(".classes")):
-        tf.io.gfile.remove(os.path.join(output_path, name))
+        files.remove(os.path.join(output_path, name))
     finished = sorted(os.listdir(staging), key=lambda name: name.endswith(".classes"))
     for name in finished:
         source, target = os.path.join(staging, name), os.path.join(output_path, name)
-        if "://" in output_path:
-            tf.io.gfile.copy(source, target, overwrite=True)
+        if files.is_remote(output_path):
+            files.copy(source, target)
         else:
-            os.replace(source, target)
+            files.rename(source, target)

@@ -17,7 +17,6 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from common import files
@@ -167,7 +166,7 @@ def write(
     }
     page = _page(numbers, confusion, pairs, seen, classes)
     table = _table(rows)
-    tf.io.gfile.makedirs(output_path)
+    files.make_folder(output_path)
     text = json.dumps(numbers, indent=1, ensure_ascii=False) + "\n"
     for name, content in ((JSON_FILE, text), (CSV_FILE, table), (HTML_FILE, page)):
         files.write_whole(os.path.join(output_path, name), content)

@@ -21,7 +21,7 @@ def pin(checkpoint: str) -> None:
     """Copies a checkpoint to where the best one is kept, before it is known to be the best.
 
     Raises:
-      tf.errors.NotFoundError: it is not there, or is just being deleted.
+      FileNotFoundError: it is not there, or is just being deleted.
     """
     folder = os.path.join(os.path.dirname(checkpoint), BEST_FOLDER)
     if checkpoints.step_in_name(checkpoint) not in checkpoints.by_step(folder):

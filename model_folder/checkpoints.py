@@ -153,19 +153,19 @@ def copy(checkpoint: str, folder: str) -> str:
       The copy.
 
     Raises:
-      tf.errors.NotFoundError: it is not there, or is just being deleted.
+      FileNotFoundError: it is not there, or is just being deleted.
     """
-    tf.io.gfile.makedirs(folder)
+    files.make_folder(folder)
     target = os.path.join(folder, os.path.basename(checkpoint))
     # The graph (.meta) is left out: checkpoints are read into one built anew.
     parts = [path for path in _parts(checkpoint) if not path.endswith(".meta")]
     for path in sorted(parts):  # the data, then the index, which makes it a checkpoint
         name = target + path[len(checkpoint) :]
         temporary = files.temporary_name(name)
-        tf.io.gfile.copy(path, temporary, overwrite=True)
-        tf.io.gfile.rename(temporary, name, overwrite=True)
-    if not tf.io.gfile.exists(f"{target}.index"):
-        raise tf.errors.NotFoundError(None, None, f"{checkpoint}: no such checkpoint")
+        files.copy(path, temporary)
+        files.rename(temporary, name)
+    if not files.exists(f"{target}.index"):
+        raise FileNotFoundError(f"{checkpoint}: no such checkpoint")
     return target
 
 
@@ -207,8 +207,8 @@ def _parts(checkpoint: str) -> list[str]:
 def remove(checkpoint: str) -> None:
     """Removes a checkpoint's files, first the one that makes it a checkpoint."""
     for path in sorted(_parts(checkpoint), key=lambda path: not path.endswith(".index")):
-        with contextlib.suppress(tf.errors.NotFoundError):  # another process was first
-            tf.io.gfile.remove(path)
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            files.remove(path)
 
 
 def left_overs(folder: str) -> list[str]:
@@ -233,7 +233,7 @@ def _matching(folder: str, *patterns: re.Pattern) -> list[str]:
 
 def _remove(paths: Iterable[str]) -> None:
     for path in paths:
-        if tf.io.gfile.isdir(path):
-            tf.io.gfile.rmtree(path)
+        if files.is_folder(path):
+            files.remove_folder(path)
         else:
-            tf.io.gfile.remove(path)
+            files.remove(path)

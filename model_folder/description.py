@@ -42,16 +42,16 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     Raises:
       ValueError: the folder holds a model with other hyper-parameters or classes.
     """
-    tf.io.gfile.makedirs(model_dir)
+    files.make_folder(model_dir)
     hparams_path = os.path.join(model_dir, HPARAMS_FILE)
     classes_path = os.path.join(model_dir, CLASSES_FILE)
     checkpoint = tf.train.latest_checkpoint(model_dir)
     problem = None
-    if tf.io.gfile.exists(hparams_path):
+    if files.exists(hparams_path):
         problem = _hparams_difference(read_hparams(model_dir), params)
     elif checkpoint:  # what is written now must be true of it
         problem = _shapes_difference(checkpoint, params)
-    if not problem and tf.io.gfile.exists(classes_path):
+    if not problem and files.exists(classes_path):
         problem = class_list.difference(class_list.read_classes(classes_path), classes)
     if problem:
         raise ValueError(
@@ -74,9 +74,7 @@ def write_description(
         described[TEMPERATURE] = temperature
     # The class list first: a folder with hyper-parameters has both.
     classes_path = os.path.join(folder, CLASSES_FILE)
-    temporary = files.temporary_name(classes_path)
-    class_list.write_classes(temporary, classes)
-    tf.io.gfile.rename(temporary, classes_path, overwrite=True)
+    class_list.write_classes(classes_path, classes)
     path = os.path.join(folder, HPARAMS_FILE)
     files.write_whole(path, json.dumps(described, indent=2) + "\n")
 
@@ -112,9 +110,8 @@ def read_temperature(folder: str) -> float:
 def _read(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, HPARAMS_FILE)
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            described = json.loads(file.read())
-    except tf.errors.NotFoundError:
+        described = json.loads(files.read_bytes(path))
+    except FileNotFoundError:
         raise ValueError(
             f"{folder}: no {HPARAMS_FILE} there; a folder that train_model.py wrote has one"
         ) from None

@@ -17,8 +17,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from common import files
 from network import measures
 
@@ -58,10 +56,9 @@ def merge(by_file: Mapping[str, Sequence[Evaluation]]) -> list[Evaluation]:
 
 
 def _read_file(path: str) -> list[Evaluation]:
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return []
-    with tf.io.gfile.GFile(path, "rb") as file:
-        lines = file.read().splitlines()
+    lines = files.read_bytes(path).splitlines()
     read = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -93,7 +90,7 @@ def name_data(paths: Sequence[str]) -> str:
     Args:
       paths: TFRecord files; they are told apart by their names and sizes.
     """
-    sizes = sorted((os.path.basename(path), tf.io.gfile.stat(path).length) for path in paths)
+    sizes = sorted((os.path.basename(path), files.size(path)) for path in paths)
     digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
     return f"{len(paths)} files, {sum(size for _, size in sizes)} bytes, {digest[:12]}"
 
@@ -117,17 +114,16 @@ def write_file(path: str, lines: Iterable[Evaluation]) -> None:
 def cut_off_evaluation(model_dir: str) -> int | None:
     """Returns the step whose evaluation was begun and never recorded; None if there is none."""
     path = os.path.join(model_dir, BEGUN_FILE)
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return None
-    with tf.io.gfile.GFile(path) as file:
-        text = file.read().strip()
+    text = files.read_bytes(path).decode(errors="replace").strip()
     return int(text) if text.isdigit() else None
 
 
 def end_evaluation(model_dir: str, step: int) -> None:
     """Takes note that the evaluation of that step is recorded."""
     if cut_off_evaluation(model_dir) == step:
-        tf.io.gfile.remove(os.path.join(model_dir, BEGUN_FILE))
+        files.remove(os.path.join(model_dir, BEGUN_FILE))
 
 
 def evaluation_of(checkpoint: str) -> Evaluation | None:

@@ -59,7 +59,7 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     found = found or best.best_checkpoint(path) or tf.train.latest_checkpoint(path)
     params = read_hparams(folder)
     classes = class_list.read_classes(os.path.join(folder, CLASSES_FILE))
-    if checkpoint and not tf.io.gfile.exists(f"{checkpoint}.index"):
+    if checkpoint and not files.exists(f"{checkpoint}.index"):
         raise ValueError(
             f"--checkpoint={checkpoint}: there is no {checkpoint}.index; expected a checkpoint's "
             f"name without its ending, such as {path}/model.ckpt-2000"
@@ -78,7 +78,7 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
 def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
     """Raises ValueError if the folder that a checkpoint lies in has another class list."""
     path = os.path.join(evaluations.folder_of(checkpoint), CLASSES_FILE)
-    difference = tf.io.gfile.exists(path) and class_list.difference(
+    difference = files.exists(path) and class_list.difference(
         class_list.read_classes(path), classes
     )
     if difference:
@@ -102,10 +102,10 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, Mo
             found = find_model(path, checkpoint=checkpoint)
             try:
                 copy = checkpoints.copy(found.checkpoint, folder)
-            except tf.errors.NotFoundError:
+            except FileNotFoundError:
                 continue
             problem = checkpoints.problem(copy)
-            if not problem or tf.io.gfile.exists(f"{found.checkpoint}.index"):
+            if not problem or files.exists(f"{found.checkpoint}.index"):
                 break
         else:
             raise ValueError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
@@ -120,7 +120,7 @@ def export_checkpoint(path: str) -> str | None:
     versions = sorted(int(name) for name in files.list_folder(path) if name.isdigit())[::-1]
     for folder in (path, *(os.path.join(path, str(version)) for version in versions)):
         checkpoint = os.path.join(folder, EXPORT_CHECKPOINT)
-        if tf.io.gfile.exists(f"{checkpoint}.index"):
+        if files.exists(f"{checkpoint}.index"):
             return checkpoint
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import tensorflow as tf
+from common import files
 
 # How the name of a list ends that lies beside records.
 ENDING = ".tfrecord.classes"
@@ -15,9 +15,8 @@ SHOWN_NAMES = 5
 
 
 def write_classes(path: str, classes: Sequence[str]) -> None:
-    """Writes a class list."""
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write("".join(name + "\n" for name in classes))
+    """Writes a class list, whole or not at all."""
+    files.write_whole(path, "".join(name + "\n" for name in classes))
 
 
 def read_classes(path: str) -> list[str]:
@@ -27,9 +26,8 @@ def read_classes(path: str) -> list[str]:
       ValueError: there is no such file, or it is empty or names a class twice.
     """
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
-    except tf.errors.NotFoundError:
+        text = files.read_bytes(path).decode("utf-8-sig")
+    except FileNotFoundError:
         raise ValueError(
             f"{path}: no such class list; create_dataset.py writes one beside the records, "
             "as its last step"
@@ -68,22 +66,22 @@ def difference(before: Sequence[str], now: Sequence[str]) -> str | None:
     return "for another class list: " + ("; ".join(changes) or "the order differs")
 
 
-def check_beside_records(classes: Sequence[str], files: Sequence[str], *, what: str) -> None:
+def check_beside_records(classes: Sequence[str], records: Sequence[str], *, what: str) -> None:
     """Compares a class list with those that create_dataset.py wrote beside records.
 
     Args:
       classes: the class list.
-      files: TFRecord files; where no class list lies beside them, there is nothing to compare.
+      records: TFRecord files; where no class list lies beside them, there is nothing to compare.
       what: where `classes` come from, as the message begins.
 
     Raises:
       ValueError: they differ.
     """
-    names = [os.path.split(path) for path in files]
+    names = [os.path.split(path) for path in records]
     paths = {
         os.path.join(folder, f"{name.split('.tfrecord-')[0]}{ENDING}") for folder, name in names
     }
-    for path in sorted(filter(tf.io.gfile.exists, paths)):
+    for path in sorted(filter(files.exists, paths)):
         problem = difference(classes, read_classes(path))
         if problem:
             raise ValueError(f"{what} {problem}, by {path}")

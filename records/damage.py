@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from common import files as file_system
 from records import tfrecords
 
 # How a file begins that gzip has compressed.
@@ -70,7 +71,7 @@ def find_bad_record(
                 if problem:
                     return f"{path}, record {number}: {problem}"
         except tf.errors.OpError as error:
-            with tf.io.gfile.GFile(path, "rb") as file:
+            with file_system.open_bytes(path) as file:
                 if file.read(len(GZIP)) == GZIP:
                     return f"{path}: is compressed with gzip; decompress it with gunzip"
             return (

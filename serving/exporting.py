@@ -47,10 +47,10 @@ def export(model_dir: str, network: models.Model) -> str:
       The version's folder.
     """
     versions = os.path.join(model_dir, classifier.EXPORT_FOLDER)
-    tf.io.gfile.makedirs(versions)
+    files.make_folder(versions)
     for name in files.list_folder(versions):
         if re.fullmatch(rf"{UNFINISHED}\d+", name):  # by an export that was killed
-            tf.io.gfile.rmtree(os.path.join(versions, name))
+            files.remove_folder(os.path.join(versions, name))
     # Above all others, since the largest is the one that is loaded: a clock may have run ahead.
     others = [int(name) for name in files.list_folder(versions) if name.isdigit()]
     version = max([int(time.time()), *(other + 1 for other in others)])
@@ -74,17 +74,16 @@ def export(model_dir: str, network: models.Model) -> str:
         temperature=network.temperature,
         classes=network.classes,
     )
-    with tf.io.gfile.GFile(os.path.join(unfinished, classifier.ONNX_FILE), "wb") as file:
-        file.write(onnx)
+    files.write_whole(os.path.join(unfinished, classifier.ONNX_FILE), onnx)
     assets = os.path.join(unfinished, models.EXPORT_ASSETS)
-    tf.io.gfile.makedirs(assets)
+    files.make_folder(assets)
     description.write_description(
         assets,
         params=network.params,
         classes=network.classes,
         temperature=network.temperature,
     )
-    tf.io.gfile.rename(unfinished, folder)
+    files.rename(unfinished, folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import pathlib
+import re
 
 import pytest
 from helpers import PROGRAMS, ROOT
@@ -114,6 +115,18 @@ def programs_and_scripts() -> list[pathlib.Path]:
 def test_what_is_run_begins_with_the_start(path):
     names = [name for name in imported(path.read_text()) if not name.startswith("__future__")]
     assert names[0] in ("common.startup", "common.quiet_tensorflow.tf")
+
+
+def test_common_files_is_the_one_way_to_files():
+    scripts = [*ROOT.glob("scripts/*.py"), *ROOT.glob("docs/*.py")]
+    sources = {**modules(), **{path.name: path.read_text() for path in scripts}}
+    ways = [
+        (name, way)
+        for name, source in sources.items()
+        for way in (r"\bgfile\b", '"://"')
+        if re.search(way, source)
+    ]
+    assert {name for name, _ in ways} == {"common.files"} and len(ways) == 2
 
 
 def test_nothing_edits_where_python_looks_for_modules():

@@ -151,7 +151,7 @@ def train_and_evaluate(
     while True:
         try:
             return estimators.train_and_evaluate(estimator, train_spec, eval_spec)
-        except tf.errors.NotFoundError as error:
+        except (tf.errors.NotFoundError, FileNotFoundError) as error:
             if run.task.type != "evaluator":
                 raise
             reason = errors.reason(error)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from common import estimators
+from common import estimators, files
 from drawings import pictures
 from evaluation import outcomes
 from network import outcome
@@ -161,21 +161,22 @@ def _write_projector(
     folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], first: bool
 ) -> None:
     """Writes embeddings, words, guesses and drawings into files as the projector reads them."""
-    files = os.path.join(folder, PROJECTOR_FOLDER)
-    tf.io.gfile.makedirs(files)
+    projector = os.path.join(folder, PROJECTOR_FOLDER)
+    files.make_folder(projector)
     count = min(len(seen.inks), len(seen.embeddings))
     rows = ["\t".join(map("%.4g".__mod__, row)) for row in seen.embeddings[:count].tolist()]
-    _write(os.path.join(files, "embeddings.tsv"), "\n".join(rows).encode())
+    files.write_whole(os.path.join(projector, "embeddings.tsv"), "\n".join(rows))
     words = [name.replace("\t", " ") for name in classes]  # a tab ends a column
     labels = [
         f"{words[label]}\t{words[guess]}\t{'right' if label == guess else 'wrong'}"
         for label, guess in zip(seen.labels[:count], seen.predictions[:count])
     ]
-    _write(os.path.join(files, "labels.tsv"), "\n".join(["word\tguess\tresult", *labels]).encode())
+    table = "\n".join(["word\tguess\tresult", *labels])
+    files.write_whole(os.path.join(projector, "labels.tsv"), table)
     if first:
         sprites = pictures.sprites(seen.inks[:count], SPRITE_SIZE)
-        _write(os.path.join(files, "drawings.png"), pictures.png(sprites))
-        _write(os.path.join(folder, PROJECTOR_CONFIG), _PROJECTOR_CONFIG.encode())
+        files.write_whole(os.path.join(projector, "drawings.png"), pictures.png(sprites))
+        files.write_whole(os.path.join(folder, PROJECTOR_CONFIG), _PROJECTOR_CONFIG)
 
 
 _PROJECTOR_CONFIG = f"""\
@@ -190,11 +191,6 @@ embeddings {{
   }}
 }}
 """
-
-
-def _write(path: str, data: bytes) -> None:
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(data)
 
 
 def write_description(

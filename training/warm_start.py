@@ -37,7 +37,7 @@ def find_source(path: str) -> Source:
     files.check_no_pattern(path, flag="--warm_start_from")
     checkpoint = checkpoints.name_of(path)
     folder = os.path.dirname(path)
-    if tf.io.gfile.isdir(path):
+    if files.is_folder(path):
         folder = path
         exported = models.export_checkpoint(path)
         if exported:
@@ -53,7 +53,7 @@ def find_source(path: str) -> Source:
                 problem = "several checkpoints there; name one" if there else "no checkpoint there"
                 raise ValueError(f"{flag}: {problem}")
             (checkpoint,) = there
-    if not tf.io.gfile.exists(f"{checkpoint}.index"):
+    if not files.exists(f"{checkpoint}.index"):
         raise ValueError(f"{flag}: no checkpoint there")
     for beside in (
         folder,
@@ -61,7 +61,7 @@ def find_source(path: str) -> Source:
         os.path.join(folder, models.EXPORT_ASSETS),
     ):
         classes = os.path.join(beside, description.CLASSES_FILE)
-        if tf.io.gfile.exists(classes):
+        if files.exists(classes):
             return Source(checkpoint, class_list.read_classes(classes))
     return Source(checkpoint, None)
 

@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 import tensorflow as tf
 
@@ -13,3 +15,10 @@ def test_the_reason_of_an_error_comes_without_tensorflows_graph():
     said = errors.reason(failed.value)
     assert said.startswith("ink holds NaN") and "\n" not in said and "[[" not in said
     assert errors.reason(ValueError("plain\n  text")) == "plain\n  text"
+
+
+def test_an_error_of_a_file_names_it_first():
+    with pytest.raises(OSError) as failed:
+        pathlib.Path("/nowhere/at/all").read_bytes()
+    assert errors.reason(failed.value) == "/nowhere/at/all: No such file or directory"
+    assert errors.reason(OSError("no number and no file")) == "no number and no file"

@@ -20,6 +20,7 @@ from helpers import (
 )
 from hypothesis import strategies as st
 
+from common import files
 from dataset import conversion, shuffle, staging, workers
 from drawings import ndjson
 
@@ -319,7 +320,7 @@ def test_a_folder_of_two_conversions_has_no_class_list(source, tmp_path, monkeyp
 
 def test_a_killed_conversion_of_the_old_files_has_no_class_list(source, tmp_path, monkeypatch):
     convert(source, tmp_path / "out")
-    remove, removed = tf.io.gfile.remove, []
+    remove, removed = files.remove, []
 
     def stop_after_three(path):
         if len(removed) == 3:
@@ -327,7 +328,7 @@ def test_a_killed_conversion_of_the_old_files_has_no_class_list(source, tmp_path
         removed.append(path)
         remove(path)
 
-    monkeypatch.setattr(tf.io.gfile, "remove", stop_after_three)
+    monkeypatch.setattr(files, "remove", stop_after_three)
     with pytest.raises(OSError, match="killed"):
         convert(source, tmp_path / "out", seed=1)
     assert not list((tmp_path / "out").glob("*.classes"))

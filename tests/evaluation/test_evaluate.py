@@ -3,7 +3,6 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from helpers import random_records, spoil_weights, write_records
 
 import input_pipeline
@@ -66,7 +65,7 @@ def test_evaluating_leaves_no_trace_in_the_run(trained):
     before = files()
     evaluate(trained)
     assert files() == before
-    assert tf.io.gfile.exists(str(trained.model_dir / "evaluations.ndjson"))
+    assert (trained.model_dir / "evaluations.ndjson").exists()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

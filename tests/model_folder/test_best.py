@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from common import files
 from model_folder import best, checkpoints, evaluations
 
 
@@ -65,14 +65,14 @@ def test_an_evaluation_that_is_made_again_counts_once(tmp_path):
 
 
 def test_chief_and_evaluator_record_the_same_checkpoint_at_the_same_time(tmp_path, monkeypatch):
-    rename, turns = tf.io.gfile.rename, iter([True])
+    rename, turns = files.rename, iter([True])
 
-    def interrupted_rename(source, target, overwrite=False):
+    def interrupted_rename(source, target):
         if next(turns, False):  # before the chief's first file is in place
             add(tmp_path, 7, 0.5, by_evaluator=True)
-        rename(source, target, overwrite=overwrite)
+        rename(source, target)
 
-    monkeypatch.setattr(tf.io.gfile, "rename", interrupted_rename)
+    monkeypatch.setattr(files, "rename", interrupted_rename)
     add(tmp_path, 7, 0.5)
     assert best_step(tmp_path) == 7
     assert (tmp_path / "best/model.ckpt-7.index").read_text() == "7 index"
