@@ -27,6 +27,7 @@ import orjson
 from absl import flags
 
 from common import files, programs, terminal
+from common.errors import UserError
 from drawings import forms, ndjson, ndjson_files
 from serving import classifier
 
@@ -57,7 +58,7 @@ def parse(line: bytes) -> Drawing:
         document = ndjson.parse_document(line)
         key_id = document.get("key_id")
         return Drawing(key_id, classifier.prepare(document["drawing"]), None)
-    except ValueError as error:
+    except UserError as error:
         return Drawing(key_id, None, str(error))
 
 
@@ -81,7 +82,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
             with ndjson_files.open_ndjson(path) as lines:
                 yield lines
     except ndjson_files.NotDrawingsError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}") from None
 
 
 def read_drawings(path: str, hints: list[str]) -> Iterator[Drawing]:
@@ -166,17 +167,17 @@ def check_inputs(paths: Sequence[str]) -> None:
       ValueError: no file is given, or one of them is not there.
     """
     if not paths:
-        raise ValueError("no file given; - is standard input")
+        raise UserError("no file given; - is standard input")
     for path in paths:
         if path == STANDARD_INPUT:
             if sys.stdin is None:
-                raise ValueError("standard input is closed")
+                raise UserError("standard input is closed")
         elif os.path.isdir(path):
-            raise ValueError(f"{path}: is a folder; give the files in it")
+            raise UserError(f"{path}: is a folder; give the files in it")
         elif not os.path.exists(path) and not files.is_remote(path):
-            raise ValueError(f"{path}: no such file")
+            raise UserError(f"{path}: no such file")
     if sys.stdout is None:
-        raise ValueError("standard output is closed")
+        raise UserError("standard output is closed")
 
 
 def main(paths: Sequence[str]) -> int | None:
@@ -196,7 +197,7 @@ def main(paths: Sequence[str]) -> int | None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return None
     if not count:
-        raise ValueError(f"{', '.join(paths)}: no drawing in it")
+        raise UserError(f"{', '.join(paths)}: no drawing in it")
     for hint in hints:
         terminal.warn(hint)
     if num_errors:

@@ -9,7 +9,7 @@ training.tfrecord.classes and eval.tfrecord.classes. See records/tfrecords.py fo
 
 from __future__ import annotations
 
-from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
+from common import quiet_tensorflow  # noqa: F401  # isort: skip  (first, see common/startup.py)
 
 import collections
 import os
@@ -152,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,))
+    programs.run(main)

@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from common import files as file_system
+from common.errors import UserError
 from records import augmentation, class_list, tfrecords
 from records.augmentation import Features
 
@@ -97,13 +98,13 @@ def match_files(patterns: str, *, flag: str = "the pattern") -> list[str]:
         parts = [patterns] if whole else [p for p in map(str.strip, patterns.split(",")) if p]
         matches = {part: whole or _match(part) for part in parts}
     except OSError as error:
-        raise ValueError(f"{flag}={patterns}: {error}") from None
+        raise UserError(f"{flag}={patterns}: {error}") from None
     for part in [part for part in parts if not matches[part]] or ([] if parts else [patterns]):
         if file_system.is_folder(part):
             split = "eval" if "eval" in flag else "training"
             remedy = f"give {os.path.join(part, split)}.tfrecord-*"
-            raise ValueError(f"{flag}={part} is a folder; {remedy}")
-        raise ValueError(
+            raise UserError(f"{flag}={part} is a folder; {remedy}")
+        raise UserError(
             f"{flag}={part} matches no file; is the folder right? create_dataset.py writes "
             "training.tfrecord-00000-of-00010 and so on"
         )

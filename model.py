@@ -32,6 +32,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from common import estimators
+from common.errors import UserError
 from network import hardware, lstm, measures, optimiser
 from network.outcome import Outcome
 
@@ -79,7 +80,7 @@ class HParams:
         self._check(all(n >= 1 for n in self.num_conv), "num_conv", "positive numbers")
         self._check(all(n >= 1 for n in self.conv_len), "conv_len", "positive numbers")
         if len(self.num_conv) != len(self.conv_len):
-            raise ValueError(
+            raise UserError(
                 f"num_conv={list(self.num_conv)} names {len(self.num_conv)} convolutions, "
                 f"conv_len={list(self.conv_len)} names {len(self.conv_len)}; give one length "
                 "for each number of filters"
@@ -114,7 +115,7 @@ class HParams:
 
     def _check(self, valid: bool, name: str, expected: str) -> None:
         if not valid:
-            raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
+            raise UserError(f"{name}={getattr(self, name)}: expected {expected}")
 
 
 def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:

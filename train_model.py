@@ -23,6 +23,7 @@ from absl import flags
 import input_pipeline
 import model
 from common import files, locks, programs, terminal
+from common.errors import UserError
 from model_folder import evaluations, models
 from network import hardware, lstm
 from records import class_list
@@ -185,12 +186,12 @@ def check_hardware(params: model.HParams) -> None:
     if not params.mixed_precision:
         return
     if hardware.half_precision() is None:
-        raise ValueError(
+        raise UserError(
             "--mixed_precision needs a GPU or a CPU that multiplies bfloat16 (AVX512_BF16 or "
             "AMX), and there is neither here"
         )
     if hardware.half_precision() == tf.bfloat16 and params.cell_type != "block_lstm":
-        raise ValueError(
+        raise UserError(
             f"--mixed_precision on a CPU is for block_lstm, not --cell_type={params.cell_type}; "
             "leave one of the two flags out"
         )
@@ -215,9 +216,9 @@ def run_from_flags() -> Run:
     task = distribution.read_task(_DISTRIBUTION.value)
     if task.num_workers > 1 or not task.is_chief:
         if not _MODEL_DIR.value:
-            raise ValueError("a cluster needs --model_dir, the same for all, on shared storage")
+            raise UserError("a cluster needs --model_dir, the same for all, on shared storage")
         if _EARLY_STOPPING_EVALS.value:
-            raise ValueError(
+            raise UserError(
                 "--early_stopping_evals works on one machine alone: in a cluster evaluations are "
                 "another process's"
             )
@@ -325,4 +326,4 @@ def main() -> int | None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,))
+    programs.run(main)

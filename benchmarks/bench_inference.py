@@ -208,4 +208,4 @@ def main(paths: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,), operands=True)
+    programs.run(main, operands=True)

@@ -25,6 +25,7 @@ from absl import flags
 
 import shared
 from common import programs
+from common.errors import UserError
 
 _MOST_DRAWINGS = flags.DEFINE_integer("most_drawings", 1_000_000, "Drawings of the largest case.")
 _MOST_POINTS = flags.DEFINE_integer("most_points", 5000, "Points of the longest drawings.")
@@ -76,7 +77,7 @@ def run(*command: str) -> Spent:
     with shared.PeakMemory(process.pid) as memory:
         output = process.communicate()[0]
     if process.returncode:
-        raise ValueError(f"{' '.join(command)} failed:\n{output}")
+        raise UserError(f"{' '.join(command)} failed:\n{output}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Spent(seconds, memory.bytes / 2**20)

@@ -23,6 +23,7 @@ from absl import flags
 
 import shared
 from common import programs
+from common.errors import UserError
 
 _MODEL = flags.DEFINE_string("model", None, "Folder of train_model.py.", required=True)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds; the median counts.")
@@ -50,7 +51,7 @@ def seconds(command: list[str], *, until: str | None, environment: dict[str, str
             process.wait()
             return found
     if process.wait() or until is not None:
-        raise ValueError(f"{' '.join(command)} failed; run it by hand")
+        raise UserError(f"{' '.join(command)} failed; run it by hand")
     return time.perf_counter() - started
 
 

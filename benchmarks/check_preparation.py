@@ -27,6 +27,7 @@ from absl import flags
 
 import browser as browsers
 from common import programs
+from common.errors import UserError
 from dataset import conversion
 from drawings import ink
 from evaluation import evaluate
@@ -57,7 +58,7 @@ def read_last(folder: str, count: int) -> list[tuple[str, list]]:
     """Reads the last drawings of each file, as many of each, `count` of all or more."""
     paths = sorted(pathlib.Path(folder).glob("*.ndjson"))
     if not paths:
-        raise ValueError(f"--ndjson_path={folder}: no .ndjson file in it")
+        raise UserError(f"--ndjson_path={folder}: no .ndjson file in it")
     lines = [
         line
         for path in paths
@@ -97,7 +98,7 @@ def by_evaluation(drawings: Drawings, found: models.Model) -> float:
             str(source), records, splits=splits, num_shards=1, seed=0, num_workers=1
         )
         if [category.word for category in categories] != found.classes:
-            raise ValueError("--ndjson_path: its words are not those of the model")
+            raise UserError("--ndjson_path: its words are not those of the model")
         result, *_ = evaluate.evaluate(
             sorted(map(str, pathlib.Path(records).glob("eval.tfrecord-*"))),
             found,
@@ -158,4 +159,4 @@ def main() -> int | None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,))
+    programs.run(main)

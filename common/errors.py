@@ -1,8 +1,36 @@
-"""Errors that are no bugs of the programs, and what an error says."""
+"""What is no bug of a program's: mistakes of the user, and what a disk or a network refuses."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+
+# Codes of TensorFlow's errors (google.rpc.Code) by which a disk, a server, or memory that is full
+# says no: DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE,
+# DATA_LOSS, UNAUTHENTICATED.
+_OUTSIDE_CODES = {4, 5, 7, 8, 14, 15, 16}
+
+# How an operating system's errors end in TensorFlow's words, whatever the code: "path; File too
+# large".
+_SYSTEM_REASONS = {os.strerror(number) for number in errno.errorcode}
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend: in a flag, a file, a drawing, the state of a folder.
+
+    The message names it, and says what is wrong and what to do: a program prints nothing else.
+    """
+
+
+def is_outside(error: BaseException) -> bool:
+    """Tells whether an error comes from the machine, its disk or its network, not from a bug."""
+    if isinstance(error, OSError):
+        return True
+    code = getattr(error, "error_code", None)  # TensorFlow's errors have one
+    return code is not None and (
+        code in _OUTSIDE_CODES or reason(error).rpartition("; ")[2] in _SYSTEM_REASONS
+    )
 
 
 def reason(error: BaseException) -> str:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import IO
 
+from common.errors import UserError
+
 # Characters that TensorFlow takes for a pattern wherever it looks for a checkpoint.
 PATTERN_CHARACTERS = "*?[]\\"
 
@@ -211,11 +213,11 @@ def check_output_folder(path: str, *, flag: str) -> None:
         above = os.path.dirname(above)
     if os.path.islink(above) and not os.path.exists(above):
         target = os.readlink(above)
-        raise ValueError(f"{flag}={path}: {above} is a link to {target}, which is not there")
+        raise UserError(f"{flag}={path}: {above} is a link to {target}, which is not there")
     if not os.path.isdir(above):
-        raise ValueError(f"{flag}={path}: {above} is a file, not a folder; give another path")
+        raise UserError(f"{flag}={path}: {above} is a file, not a folder; give another path")
     if not os.access(above, os.W_OK):
-        raise ValueError(f"{flag}={path}: {above} cannot be written to; give another path")
+        raise UserError(f"{flag}={path}: {above} cannot be written to; give another path")
 
 
 def check_output_file(path: str, *, flag: str) -> None:
@@ -227,11 +229,9 @@ def check_output_file(path: str, *, flag: str) -> None:
     if is_remote(path):
         return
     if os.path.isdir(path):
-        raise ValueError(f"{flag}={path} is a folder; give the name of a file")
+        raise UserError(f"{flag}={path} is a folder; give the name of a file")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise ValueError(
-            f"{flag}={path}: there is no folder {os.path.dirname(path)}; make it first"
-        )
+        raise UserError(f"{flag}={path}: there is no folder {os.path.dirname(path)}; make it first")
 
 
 def check_no_pattern(path: str, *, flag: str) -> None:
@@ -242,7 +242,7 @@ def check_no_pattern(path: str, *, flag: str) -> None:
     """
     found = [character for character in PATTERN_CHARACTERS if character in path]
     if found:
-        raise ValueError(
+        raise UserError(
             f"{flag}={path}: TensorFlow takes {' '.join(found)} in a folder's name for a pattern; "
             "give a name without it"
         )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from common import files, terminal
+from common.errors import UserError
 
 
 @contextlib.contextmanager
@@ -52,7 +53,7 @@ def _acquire(folder: str, *, busy: str, deadline: float) -> tuple[int, bool]:
         if not _lock(descriptor, folder):
             os.close(descriptor)
             if time.monotonic() >= deadline:
-                raise ValueError(f"{folder}: {busy}")
+                raise UserError(f"{folder}: {busy}")
             time.sleep(0.1)
         elif _is_open(descriptor, folder):
             return descriptor, made

@@ -16,7 +16,7 @@ from absl import logging as absl_logging
 from absl.logging import converter
 
 from common import terminal
-from common.errors import reason
+from common.errors import UserError, is_outside, reason
 
 # Flags that are defined by functions of this module belong to the programs that call them.
 flags.disclaim_key_flags()
@@ -32,19 +32,18 @@ EXIT_INTERRUPTED = 130  # as shells report SIGINT
 def run(
     main: Callable[..., int | None],
     *,
-    errors: tuple[type[Exception], ...] = (),
     operands: bool = False,
 ) -> None:
-    """Runs a program's `main` on parsed flags; what the user did wrong ends as one line.
+    """Runs a program's `main` on parsed flags.
+
+    What the user did wrong, and what the machine refuses, ends as one line; with `--verbosity=1`
+    the traceback is printed too. Any other exception is a bug: it ends as a traceback and a line
+    that says so.
 
     Args:
       main: returns the exit code, None for 0.
-      errors: exceptions to report without a traceback, besides ValueError and OSError. With
-        `--verbosity=1` the traceback is printed too.
       operands: whether arguments that are no flags make sense; `main` gets the list of them then.
     """
-
-    expected: tuple[type[Exception], ...] = (ValueError, OSError, *errors)
 
     def checked(argv: Sequence[str]) -> int | None:
         if len(argv) > 1 and not operands:
@@ -64,13 +63,19 @@ def run(
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)
             return EXIT_INTERRUPTED
-        except expected as error:
+        except Exception as error:
+            if not (isinstance(error, UserError) or is_outside(error)):
+                raise
             if absl_logging.level_debug():
                 traceback.print_exc()
             return fail(reason(error))
 
     with terminal.lasting_outputs():
-        app.run(checked, flags_parser=_parse_flags)
+        try:
+            app.run(checked, flags_parser=_parse_flags)
+        except Exception:
+            traceback.print_exc()
+            sys.exit(fail("this is a bug in the program; please report it with the lines above"))
 
 
 def clean_up_at_sigterm() -> None:
@@ -89,7 +94,7 @@ def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
     """
     items = [item.strip() for item in holder.value]
     if "" in items:
-        raise ValueError(
+        raise UserError(
             f"--{holder.name}={','.join(holder.value)}: nothing stands before, after or between "
             "the commas"
         )
@@ -108,7 +113,7 @@ class _IntegersParser(flags.ArgumentParser):
         try:
             return tuple(int(item) for item in items.split(",")) if items.strip() else ()
         except ValueError:
-            raise ValueError(f"expected integers such as 48,64,96, not {argument!r}") from None
+            raise UserError(f"expected integers such as 48,64,96, not {argument!r}") from None
 
 
 def define_integers(name: str, default: tuple[int, ...], help_text: str) -> flags.FlagHolder:
@@ -130,7 +135,7 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         sys.exit()
     try:
         arguments = flags.FLAGS(_with_flag_files(argv))
-    except (flags.Error, OSError) as error:
+    except (flags.Error, OSError, UserError) as error:
         # As absl says that a required flag is missing.
         message = re.sub(r"flag (\S+)=None: .*", r"\1 is required", str(error))
         sys.exit(fail(f"{message}\n{os.path.basename(argv[0])} --help lists the flags"))
@@ -161,7 +166,8 @@ def _with_flag_files(arguments: Sequence[str], *, files: tuple[str, ...] = ()) -
       files: the flag files that are being read, each named in the one before.
 
     Raises:
-      OSError: a file cannot be read, or is named in itself.
+      UserError: there is no such file, or it is named in itself, or it is no text.
+      OSError: it cannot be read.
     """
     expanded: list[str] = []
     rest = iter(arguments)
@@ -178,11 +184,14 @@ def _with_flag_files(arguments: Sequence[str], *, files: tuple[str, ...] = ()) -
             beside = (os.path.join(above, path) for above in (folder, os.path.dirname(folder)))
             path = next(filter(os.path.exists, beside), path)
         if path in files:
-            raise OSError(f"--flagfile={path}: the file names itself")
+            raise UserError(f"--flagfile={path}: the file names itself")
         if not os.path.isfile(path):
-            raise OSError(f"--flagfile={path}: no such file")
-        with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file]
+            raise UserError(f"--flagfile={path}: no such file")
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = [line.strip() for line in file]
+        except UnicodeDecodeError as error:
+            raise UserError(f"--flagfile={path}: not a text in UTF-8 ({error})") from None
         lines = [line for line in lines if line and not line.startswith(("#", "//"))]
         expanded += _with_flag_files(lines, files=(*files, path))
     return expanded

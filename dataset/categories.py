@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from common import files, terminal
+from common.errors import UserError
 from drawings import forms, ndjson
 from drawings.ndjson_files import NotDrawingsError, open_ndjson
 
@@ -24,7 +25,7 @@ FIRST_BYTES = 8192
 SHOWN_NAMES = 5
 
 
-class _Refused(ValueError):
+class _Refused(UserError):
     """A file that holds no drawing; the message says why."""
 
 
@@ -76,16 +77,16 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
                 f"category, {words[0]!r}, and drawings of other words are skipped: split the file"
             )
         if words[0] in by_word:
-            raise ValueError(
+            raise UserError(
                 f"{path} and {by_word[words[0]].path} hold the same category {words[0]!r}; a "
                 "category is one file: join or remove one of them"
             )
         by_word[words[0]] = Category(path, words[0])
     if not by_word:
-        raise ValueError(f"--ndjson_path={ndjson_path}: none of its files holds a usable drawing")
+        raise UserError(f"--ndjson_path={ndjson_path}: none of its files holds a usable drawing")
     missing = sorted(set(only) - set(by_word))
     if missing:
-        raise ValueError(
+        raise UserError(
             f"--categories: no file of {', '.join(map(repr, missing))} in {ndjson_path}"
         )
     if only:
@@ -104,7 +105,7 @@ def _ndjson_files(folder: str) -> list[str]:
       ValueError: there is none.
     """
     if not files.is_folder(folder):
-        raise ValueError(f"--ndjson_path={folder}: no such folder")
+        raise UserError(f"--ndjson_path={folder}: no such folder")
     names = files.list_folder(folder)
     paths = []
     for name in names:
@@ -127,7 +128,7 @@ def _ndjson_files(folder: str) -> list[str]:
         terminal.warn(f"{folder}: left out {_names(others)}, not named {' or '.join(ENDINGS)}")
     held = f", only {_names(others)}" if others else ""
     if not paths:
-        raise ValueError(
+        raise UserError(
             f"--ndjson_path={folder}: no .ndjson file in it{held}; the README says where the "
             "drawings come from"
         )

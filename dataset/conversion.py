@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from common import files, terminal
+from common.errors import UserError
 from dataset import staging, workers
 from dataset.categories import Category, find_categories, other_word
 from dataset.shuffle import Job, Split, Spool, drawing_keys, write_shard
@@ -74,7 +75,7 @@ def convert(
       OSError, tf.errors.OpError: a file cannot be read or written.
     """
     if not any(split.drawings_per_class for split in splits):
-        raise ValueError(
+        raise UserError(
             "no split is to have a drawing: give one of --train_observations_per_class, "
             "--eval_observations_per_class and --test_observations_per_class above 0"
         )
@@ -95,7 +96,7 @@ def convert(
             converted = _convert_categories(pool, job, categories)
             wanted = next(split for split in splits if split.drawings_per_class)
             if not any(category.used[wanted.name] for category in converted):
-                raise ValueError(f"{ndjson_path}: no usable drawing for {wanted.name}")
+                raise UserError(f"{ndjson_path}: no usable drawing for {wanted.name}")
             _write_shards(pool, job)
         classes = [category.word for category in converted]
         for split in splits:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 import orjson
 
 from common import terminal
+from common.errors import UserError
 
 CATEGORIES_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "categories.txt")
 
@@ -328,7 +329,9 @@ def download_all(
     """
     for category in categories:
         if re.search(r"[/\\\0]", category) or category in (".", ".."):
-            raise ValueError(f"--categories: {category!r} cannot be the name of a file")
+            raise UserError(f"--categories: {category!r} cannot be the name of a file")
+    if not re.match(r"\w+:", base_url):
+        raise UserError(f"--base_url={base_url}: not a URL; expected https://... for example")
     os.makedirs(output_path, exist_ok=True)
     progress = terminal.Progress("Downloading", len(categories))
     received, lock = 0, threading.Lock()

@@ -12,6 +12,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from common.errors import UserError
+
 
 @contextlib.contextmanager
 def worker_pool(num_workers: int) -> Iterator[concurrent.futures.Executor]:
@@ -24,7 +26,7 @@ def worker_pool(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     try:
         yield pool
     except concurrent.futures.process.BrokenProcessPool:
-        raise ValueError(
+        raise UserError(
             "a worker process was killed, most likely because memory ran out; try again with "
             "fewer --workers"
         ) from None

@@ -69,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,))
+    programs.run(main)

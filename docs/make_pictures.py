@@ -21,6 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 import input_pipeline
 import model
 from common import programs
+from common.errors import UserError
 from drawings import ink, ndjson, pictures
 from model_folder import models
 from serving import classifier
@@ -177,7 +178,7 @@ def main() -> None:
     strokes, word = document["drawing"], document["word"]
     found = models.find_model(_MODEL.value)
     if word not in found.classes:
-        raise ValueError(f"--model={_MODEL.value}: it does not know the word {word!r}")
+        raise UserError(f"--model={_MODEL.value}: it does not know the word {word!r}")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
     drawing = ink.drawing_to_ink(strokes)
     PICTURES.mkdir(exist_ok=True)
@@ -193,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError,))
+    programs.run(main)

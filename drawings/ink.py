@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.errors import UserError
+
 # What numbers may be, besides those of an array.
 _NUMBER_TYPES = (int, float, np.integer, np.floating)
 
@@ -281,13 +283,13 @@ def _points_of(strokes: Sequence[Stroke]) -> Points:
         try:
             points[axis] = np.fromiter(values, np.float64, stroke_ends[-1])
         except OverflowError:
-            raise ValueError("a coordinate beyond float32") from None
+            raise UserError("a coordinate beyond float32") from None
     if np.isnan(points).any():
-        raise ValueError("a coordinate is not a number")
+        raise UserError("a coordinate is not a number")
     with np.errstate(over="ignore", invalid="ignore"):
         largest = max(np.abs(points).max(), *np.ptp(points, axis=1))
     if not largest <= np.finfo(np.float32).max:
-        raise ValueError("a coordinate beyond float32")
+        raise UserError("a coordinate beyond float32")
     return Points(points[0], points[1], stroke_ends)
 
 
@@ -306,25 +308,25 @@ def _rows_of(points: Points) -> np.ndarray:
 
 def _check_count(points: Points) -> None:
     if len(points.xs) < 2:
-        raise ValueError("a single point")
+        raise UserError("a single point")
 
 
 def _check_strokes(strokes: Sequence[Stroke]) -> None:
     if not _is_list(strokes):
-        raise ValueError("the drawing is not a list of strokes")
+        raise UserError("the drawing is not a list of strokes")
     if not len(strokes):
-        raise ValueError("the drawing has no strokes")
+        raise UserError("the drawing has no strokes")
     if not all(map(_is_stroke, strokes)):
-        raise ValueError(ARE_POINTS if all(map(_is_list_of_points, strokes)) else NOT_A_STROKE)
+        raise UserError(ARE_POINTS if all(map(_is_list_of_points, strokes)) else NOT_A_STROKE)
     for xs, ys in (stroke[:2] for stroke in strokes):
         if len(xs) != len(ys):
-            raise ValueError("x and y of different length")
+            raise UserError("x and y of different length")
         if not len(xs):
-            raise ValueError("a stroke without points")
+            raise UserError("a stroke without points")
         if not _holds_numbers(xs) or not _holds_numbers(ys):
-            raise ValueError("a coordinate is not a number")
+            raise UserError("a coordinate is not a number")
     if _times_contradict(strokes):
-        raise ValueError(ARE_POINTS)
+        raise UserError(ARE_POINTS)
 
 
 def _is_list(value: object) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import orjson
 
+from common.errors import UserError
 from drawings import ink
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -168,7 +169,7 @@ def _any_line(line: bytes, *, recognized_only: bool) -> ParsedLines:
         points, is_simplified = ink.prepare(strokes)
         rows = ink.encode(points)
         words, num_strokes, simplified = [word], [len(strokes)], [is_simplified]
-    except ValueError as error:
+    except UserError as error:
         errors = [(0, str(error))]
     return ParsedLines(
         num_lines=1,
@@ -211,15 +212,15 @@ def parse_document(line: bytes | str) -> dict:
     if line.startswith(_BYTE_ORDER_MARK):
         line = line[len(_BYTE_ORDER_MARK) :]
     if not line.strip():
-        raise ValueError(BLANK_LINE)
+        raise UserError(BLANK_LINE)
     try:
         document = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise ValueError("malformed JSON") from None
+        raise UserError("malformed JSON") from None
     if not isinstance(document, dict):
-        raise ValueError("not a JSON object")
+        raise UserError("not a JSON object")
     if "drawing" not in document:
-        raise ValueError("no drawing")
+        raise UserError("no drawing")
     if isinstance(document["drawing"], str):  # as the column of a CSV file has it
         with contextlib.suppress(orjson.JSONDecodeError):
             document["drawing"] = orjson.loads(document["drawing"])
@@ -233,11 +234,11 @@ def _word_and_strokes(
     document = parse_document(line)
     word = document.get("word", "")
     if not isinstance(word, str):
-        raise ValueError("the word is not a text")
+        raise UserError("the word is not a text")
     if not word.strip():
-        raise ValueError("no word")
+        raise UserError("no word")
     if "\n" in word or "\r" in word:
-        raise ValueError("a line break in the word")
+        raise UserError("a line break in the word")
     if recognized_only and document.get("recognized") is False:
-        raise ValueError(NOT_RECOGNIZED)
+        raise UserError(NOT_RECOGNIZED)
     return word, document["drawing"]

@@ -26,6 +26,7 @@ from typing import IO, Any, cast
 import orjson
 
 from common import files
+from common.errors import UserError
 
 _GZIP = b"\x1f\x8b"
 
@@ -44,7 +45,7 @@ _LOOKED_AT = 64
 _BLANKS = re.compile(r"\s*")
 
 
-class NotDrawingsError(ValueError):
+class NotDrawingsError(UserError):
     """A file that cannot hold drawings; the message says what it is, not which one."""
 
 
@@ -84,7 +85,7 @@ def as_ndjson(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
             head = _peek(file)
         yield _line_by_line(file) if _is_laid_out(head) else file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{name}: the compressed file is damaged ({error})") from None
+        raise UserError(f"{name}: the compressed file is damaged ({error})") from None
 
 
 def _peek(file: Any) -> bytes:

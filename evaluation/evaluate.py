@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import input_pipeline
 import model
 from common import estimators
+from common.errors import UserError
 from evaluation import outcomes
 from model_folder import models
 from records import damage
@@ -70,7 +71,7 @@ def check_finite(result: Mapping[str, float], *, checkpoint: str) -> None:
       ValueError: it is not; nothing of what such a network says means anything.
     """
     if not math.isfinite(result["loss"]):
-        raise ValueError(
+        raise UserError(
             f"{checkpoint}: the loss is {result['loss']}, for the network's weights are not "
             "numbers or far too large; take an earlier checkpoint"
         )

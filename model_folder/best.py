@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common import terminal
+from common.errors import UserError
 from model_folder import checkpoints, evaluations
 from model_folder.evaluations import BEST_FOLDER, Evaluation, comparable, quality
 
@@ -107,7 +108,7 @@ def bring_back(model_dir: str) -> None:
     if checkpoints.by_step(model_dir) or copy is None:
         return
     if why := checkpoints.problem(copy):
-        raise ValueError(
+        raise UserError(
             f"{model_dir}: its checkpoints are gone, and {copy} {why}; give another --model_dir"
         )
     terminal.warn(f"{model_dir}: all checkpoints are gone but {copy}; going on from that")

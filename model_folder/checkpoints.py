@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from common import files, terminal
+from common.errors import UserError
 
 STATE_FILE = "checkpoint"
 
@@ -109,7 +110,7 @@ def repair(model_dir: str) -> str | None:
     while good and (why := problem(good[-1])):
         terminal.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
     if there and not good:
-        raise ValueError(
+        raise UserError(
             f"{model_dir}: none of its checkpoints can be used; bring back a copy of one, "
             "or give another --model_dir"
         )
@@ -133,6 +134,15 @@ def _listed(folder: str) -> list[str]:
         return []
     last = state.model_checkpoint_path
     return [path for path in state.all_model_checkpoint_paths if path != last] + [last]
+
+
+def latest(folder: str) -> str | None:
+    """Returns the last checkpoint of a folder; None where there is none, or the state file is
+    damaged."""
+    try:
+        return tf.train.latest_checkpoint(folder)
+    except ValueError:  # as in _listed
+        return None
 
 
 def write_state(folder: str, checkpoints: Sequence[str]) -> None:

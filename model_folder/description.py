@@ -19,6 +19,8 @@ import tensorflow as tf
 
 import model
 from common import files
+from common.errors import UserError
+from model_folder import checkpoints
 from records import class_list
 
 # Hyper-parameters whose flag has another name.
@@ -45,7 +47,7 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     files.make_folder(model_dir)
     hparams_path = os.path.join(model_dir, HPARAMS_FILE)
     classes_path = os.path.join(model_dir, CLASSES_FILE)
-    checkpoint = tf.train.latest_checkpoint(model_dir)
+    checkpoint = checkpoints.latest(model_dir)
     problem = None
     if files.exists(hparams_path):
         problem = _hparams_difference(read_hparams(model_dir), params)
@@ -54,7 +56,7 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     if not problem and files.exists(classes_path):
         problem = class_list.difference(class_list.read_classes(classes_path), classes)
     if problem:
-        raise ValueError(
+        raise UserError(
             f"{model_dir} holds a model {problem}. Give the same to continue it, or "
             "another --model_dir; --warm_start_from takes weights along to that one"
         )
@@ -91,7 +93,7 @@ def read_hparams(folder: str) -> model.HParams:
         return model.HParams(**described)
     except (ValueError, TypeError) as error:
         path = os.path.join(folder, HPARAMS_FILE)
-        raise ValueError(f"{path}: not the hyper-parameters of this program: {error}") from None
+        raise UserError(f"{path}: not the hyper-parameters of this program: {error}") from None
 
 
 def read_temperature(folder: str) -> float:
@@ -103,7 +105,7 @@ def read_temperature(folder: str) -> float:
     temperature = _read(folder).get(TEMPERATURE, 1.0)
     if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
         path = os.path.join(folder, HPARAMS_FILE)
-        raise ValueError(f"{path}: {TEMPERATURE}={temperature}: expected a number above 0")
+        raise UserError(f"{path}: {TEMPERATURE}={temperature}: expected a number above 0")
     return float(temperature)
 
 
@@ -112,13 +114,13 @@ def _read(folder: str) -> dict[str, Any]:
     try:
         described = json.loads(files.read_bytes(path))
     except FileNotFoundError:
-        raise ValueError(
+        raise UserError(
             f"{folder}: no {HPARAMS_FILE} there; a folder that train_model.py wrote has one"
         ) from None
     except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
+        raise UserError(f"{path}: not JSON: {error}") from None
     if not isinstance(described, dict):
-        raise ValueError(f"{path}: not the hyper-parameters of this program")
+        raise UserError(f"{path}: not the hyper-parameters of this program")
     return described
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common import files
+from common.errors import UserError
 from network import measures
 
 EVALUATIONS_FILE = "evaluations.ndjson"
@@ -67,7 +68,7 @@ def _read_file(path: str) -> list[Evaluation]:
                 if not isinstance(evaluation[name], (int, float)):
                     raise TypeError
         except (ValueError, TypeError, LookupError):
-            raise ValueError(
+            raise UserError(
                 f"{path}, line {number}: not an evaluation; delete the line, or the file to "
                 "forget all evaluations"
             ) from None

@@ -8,10 +8,9 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
-
 import model
 from common import files
+from common.errors import UserError
 from model_folder import best, checkpoints, evaluations
 from model_folder.description import CLASSES_FILE, read_hparams, read_temperature
 from records import class_list
@@ -56,23 +55,24 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     checkpoint = checkpoints.name_of(checkpoint)
     found = export_checkpoint(path)
     folder = export_assets(found) if found else path
-    found = found or best.best_checkpoint(path) or tf.train.latest_checkpoint(path)
+    found = found or best.best_checkpoint(path) or checkpoints.latest(path)
     params = read_hparams(folder)
     classes = class_list.read_classes(os.path.join(folder, CLASSES_FILE))
     if checkpoint and not files.exists(f"{checkpoint}.index"):
-        raise ValueError(
+        raise UserError(
             f"--checkpoint={checkpoint}: there is no {checkpoint}.index; expected a checkpoint's "
             f"name without its ending, such as {path}/model.ckpt-2000"
         )
-    if not (checkpoint or found):
-        raise ValueError(f"{path}: no checkpoint there yet")
+    chosen = checkpoint or found
+    if not chosen:
+        raise UserError(f"{path}: no checkpoint there yet")
     if checkpoint:
         _check_classes_beside(checkpoint, classes)
     if checkpoint or folder == path:
-        temperature, _ = evaluations.temperature(checkpoint or found)
+        temperature, _ = evaluations.temperature(chosen)
     else:
         temperature = read_temperature(folder)
-    return Model(params, classes, checkpoint or found, temperature)
+    return Model(params, classes, chosen, temperature)
 
 
 def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ def _check_classes_beside(checkpoint: str, classes: Sequence[str]) -> None:
         class_list.read_classes(path), classes
     )
     if difference:
-        raise ValueError(
+        raise UserError(
             f"--checkpoint={checkpoint} is {difference}; give the --model_dir of its training"
         )
 
@@ -108,9 +108,9 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, Mo
             if not problem or files.exists(f"{found.checkpoint}.index"):
                 break
         else:
-            raise ValueError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
+            raise UserError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
         if problem:
-            raise ValueError(f"{found.checkpoint}: this checkpoint {problem}")
+            raise UserError(f"{found.checkpoint}: this checkpoint {problem}")
         yield found, dataclasses.replace(found, checkpoint=checkpoints.in_float32(copy, folder))
 
 

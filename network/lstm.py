@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from common.errors import UserError
 from network import hardware
 
 # `auto` is cudnn_lstm where TensorFlow sees a GPU, and block_lstm elsewhere.
@@ -42,7 +43,7 @@ def resolve_cell_type(cell_type: str) -> str:
     if cell_type == "auto":
         return "cudnn_lstm" if hardware.has_gpu() else "block_lstm"
     if cell_type == "cudnn_lstm" and not hardware.has_gpu():
-        raise ValueError(
+        raise UserError(
             "cell_type=cudnn_lstm needs a GPU, and TensorFlow sees none here; block_lstm is the "
             "same network on a CPU, and auto chooses between them"
         )

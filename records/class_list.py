@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from common import files
+from common.errors import UserError
 
 # How the name of a list ends that lies beside records.
 ENDING = ".tfrecord.classes"
@@ -28,23 +29,23 @@ def read_classes(path: str) -> list[str]:
     try:
         text = files.read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError:
-        raise ValueError(
+        raise UserError(
             f"{path}: no such class list; create_dataset.py writes one beside the records, "
             "as its last step"
         ) from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a class list in UTF-8 ({error})") from None
+        raise UserError(f"{path}: not a class list in UTF-8 ({error})") from None
     classes = [line.rstrip("\r") for line in text.split("\n")]
     while classes and not classes[-1]:
         classes.pop()
     if not classes:
-        raise ValueError(f"{path}: the class list is empty; expected one class name a line")
+        raise UserError(f"{path}: the class list is empty; expected one class name a line")
     line_of: dict[str, int] = {}
     for number, name in enumerate(classes, start=1):
         if not name.strip():
-            raise ValueError(f"{path}, line {number}: a blank line among the class names")
+            raise UserError(f"{path}, line {number}: a blank line among the class names")
         if name in line_of:
-            raise ValueError(
+            raise UserError(
                 f"{path}, line {number}: class {name!r} stands on line {line_of[name]} already"
             )
         line_of[name] = number
@@ -84,4 +85,4 @@ def check_beside_records(classes: Sequence[str], records: Sequence[str], *, what
     for path in sorted(filter(files.exists, paths)):
         problem = difference(classes, read_classes(path))
         if problem:
-            raise ValueError(f"{what} {problem}, by {path}")
+            raise UserError(f"{what} {problem}, by {path}")

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from common import files as file_system
+from common.errors import UserError
 from records import tfrecords
 
 # How a file begins that gzip has compressed.
@@ -24,9 +25,9 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
     """
     problem = find_bad_record(files, num_classes=num_classes, records_per_file=1)
     if problem:
-        raise ValueError(problem)
+        raise UserError(problem)
     if not any(True for path in files for _ in tfrecords.read_records(path)):
-        raise ValueError(
+        raise UserError(
             f"{flag}: {files[0]} and the others hold no record; did create_dataset.py warn that "
             "no drawing was left for them?"
         )
@@ -45,7 +46,7 @@ def explained_errors(files: Sequence[str], *, num_classes: int) -> Iterator[None
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
         problem = find_bad_record(files, num_classes=num_classes)
         if problem:
-            raise ValueError(problem) from error
+            raise UserError(problem) from error
         raise
 
 

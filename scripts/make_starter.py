@@ -25,6 +25,7 @@ import jinja2
 from absl import flags
 
 from common import programs
+from common.errors import UserError
 from evaluation import report
 from model_folder import models
 from network import hardware
@@ -58,7 +59,7 @@ def split(sources: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
     """Writes each category's lines as two files: training/NAME.ndjson and eval/NAME.ndjson."""
     names = sorted({path.name for source in sources for path in source.glob("*.ndjson")})
     if not names:
-        raise ValueError(f"--ndjson_path={','.join(map(str, sources))}: no .ndjson file there")
+        raise UserError(f"--ndjson_path={','.join(map(str, sources))}: no .ndjson file there")
     for part in ("training", "eval"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -85,7 +86,9 @@ def run(program: str, **arguments: object) -> None:
     """Runs one of the project's programs, after printing the command."""
     options = [f"--{name}={value}" for name, value in arguments.items()]
     print(f"\n$ python {program} {shlex.join(options)}", flush=True)
-    subprocess.run([sys.executable, str(ROOT / program), *options], check=True)
+    done = subprocess.run([sys.executable, str(ROOT / program), *options])
+    if done.returncode:
+        raise UserError(f"{program} ended with exit code {done.returncode}; see above")
 
 
 def pack(work: pathlib.Path, output: pathlib.Path) -> None:
@@ -158,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    programs.run(main, errors=(tf.errors.OpError, subprocess.CalledProcessError))
+    programs.run(main)

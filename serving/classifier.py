@@ -26,6 +26,7 @@ import numpy as np
 import onnxruntime
 
 from common import files
+from common.errors import UserError
 from drawings import ink
 
 # Drawings the network takes at once, of those given together the ones of about one length: 4 to 32
@@ -78,7 +79,7 @@ class Classifier:
             self.words: list[str] = json.loads(metadata["classes"])
         except _RUNTIME_ERRORS + (ValueError, OSError, KeyError) as error:
             message = str(error).splitlines()[0]
-            raise ValueError(
+            raise UserError(
                 f"{self.folder}: not an export of train_model.py, or a damaged one: {message}"
             ) from None
 
@@ -169,7 +170,7 @@ def find_export(path: str) -> str:
     remedy = "train_model.py writes one when it ends"
     if files.exists(os.path.join(path, "checkpoint")):
         remedy = "there are checkpoints: train_model.py with that --model_dir exports the best"
-    raise ValueError(
+    raise UserError(
         f"{path}: no exported model there, neither {', nor '.join(looked_for)}; {remedy}"
     )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from common.errors import UserError
 from drawings import ink, ndjson
 from records import tfrecords
 
@@ -58,7 +59,7 @@ def from_ndjson(folder: str, classes: Sequence[str]) -> dict[str, list[Drawing]]
                     chosen += [d for _, d in itertools.islice(drawings, PER_WORD - len(chosen))]
                 break  # a file is of one word
     if not examples:
-        raise ValueError(f"{folder}: no ndjson files there with drawings of the model's classes")
+        raise UserError(f"{folder}: no ndjson files there with drawings of the model's classes")
     return examples
 
 
@@ -87,7 +88,7 @@ def _usable(lines: Iterable[bytes]) -> Iterable[tuple[str, Drawing]]:
     for line in lines:
         try:
             ndjson.parse_line(line, recognized_only=True)
-        except ValueError:
+        except UserError:
             continue
         document = json.loads(line)
         strokes = document["drawing"]

@@ -22,6 +22,8 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
+from common.errors import UserError
+
 STRATEGIES = ("none", "mirrored", "multi_worker")
 TASKS = ("chief", "worker", "evaluator")
 
@@ -64,31 +66,31 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
     text = environment.get("TF_CONFIG", "")
     if distribution in ("none", "mirrored"):
         if text and json_cluster(text)[0]:
-            raise ValueError(
+            raise UserError(
                 f"TF_CONFIG describes a cluster, but --distribution={distribution} trains on one "
                 "machine; give --distribution=multi_worker, or unset TF_CONFIG"
             )
         return Task()
     if not text:
-        raise ValueError(
+        raise UserError(
             f"--distribution={distribution} needs a cluster in TF_CONFIG, which is not set; "
             "scripts/local_cluster tries one out on this machine, docs/cluster.md says more"
         )
     cluster, kind, index = json_cluster(text)
     if kind not in TASKS:
-        raise ValueError(f"TF_CONFIG: task type {kind!r}; expected one of {', '.join(TASKS)}")
+        raise UserError(f"TF_CONFIG: task type {kind!r}; expected one of {', '.join(TASKS)}")
     if kind != "evaluator" and not 0 <= index < len(cluster.get(kind, ())):
-        raise ValueError(f"TF_CONFIG: the cluster has no {kind} {index}")
+        raise UserError(f"TF_CONFIG: the cluster has no {kind} {index}")
     if len(cluster.get("chief", ())) > 1:
-        raise ValueError("TF_CONFIG: the cluster has several chiefs; there is one")
+        raise UserError("TF_CONFIG: the cluster has several chiefs; there is one")
     if cluster.get("ps"):
-        raise ValueError(
+        raise UserError(
             "TF_CONFIG: the cluster has a ps; training in step needs no parameter servers, only "
             "a chief and workers"
         )
     chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
     if not chiefs + workers:
-        raise ValueError("TF_CONFIG: the cluster has neither chief nor worker")
+        raise UserError("TF_CONFIG: the cluster has neither chief nor worker")
     worker = index + (chiefs if kind == "worker" else 0)
     return Task(kind, index, chiefs + workers, worker if kind in ("chief", "worker") else 0)
 
@@ -105,10 +107,10 @@ def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
         cluster = dict(config.get("cluster", {}))
         kind, index = str(task.get("type", "chief")), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"TF_CONFIG is not a cluster in JSON ({error}): {text}") from None
+        raise UserError(f"TF_CONFIG is not a cluster in JSON ({error}): {text}") from None
     for name, hosts in cluster.items():
         if not isinstance(hosts, list) or not all(map(_is_address, hosts)):
-            raise ValueError(
+            raise UserError(
                 f'TF_CONFIG: {name} is {json.dumps(hosts)}; expected a list such as ["host:2222"]'
             )
     return cluster, kind, index
@@ -126,7 +128,7 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
     """
     if distribution == "mirrored":
         if not tf.config.list_physical_devices("GPU"):
-            raise ValueError(
+            raise UserError(
                 "--distribution=mirrored trains on all GPUs of this machine, and TensorFlow sees "
                 "none; --distribution=none trains on its CPU"
             )

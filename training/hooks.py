@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from common import estimators, terminal
+from common.errors import UserError
 from evaluation import evaluate, outcomes
 from model_folder import best, checkpoints, evaluations
 from records import class_list
@@ -202,8 +203,8 @@ def check_records(classes: Sequence[str], files: Sequence[str]) -> None:
     """
     try:
         class_list.check_beside_records(classes, files, what="the model is")
-    except ValueError as error:
-        raise ValueError(
+    except UserError as error:
+        raise UserError(
             f"{error}. Other records were written in the place of those that training read, and it "
             "may have learnt wrong words: begin anew, with another --model_dir"
         ) from None

@@ -14,6 +14,7 @@ import tensorflow as tf
 import input_pipeline
 import model
 from common import errors, estimators
+from common.errors import UserError
 from evaluation import outcomes
 from model_folder import best, checkpoints, description, evaluations
 from network import optimiser
@@ -58,7 +59,7 @@ class Run:
         for name, most in (("distortion", 4), ("beginnings", 1), ("class_balance", 1)):
             value = getattr(self, name)
             if not 0 <= value <= most:  # as with NaN
-                raise ValueError(f"--{name}={value}: expected a number from 0 to {most}")
+                raise UserError(f"--{name}={value}: expected a number from 0 to {most}")
 
     @property
     def num_replicas(self) -> int:
@@ -171,13 +172,13 @@ def say_if_data_changed(run: Run) -> None:
 
 def last_step(model_dir: str) -> int:
     """Returns the step of the last checkpoint; 0 before there is one."""
-    checkpoint = tf.train.latest_checkpoint(model_dir)
+    checkpoint = checkpoints.latest(model_dir)
     return checkpoints.global_step(checkpoint) if checkpoint else 0
 
 
 def find_first_weights(run: Run, *, scratch: str) -> estimators.WarmStartSettings | None:
     """Finds what a new run is to start from; `scratch` must stay while it trains."""
-    if not run.warm_start_from or tf.train.latest_checkpoint(run.model_dir):
+    if not run.warm_start_from or checkpoints.latest(run.model_dir):
         return None
     return warm_start.settings(
         run.warm_start_from,
@@ -201,7 +202,7 @@ def evaluate_last(run: Run) -> Mapping[str, Any]:
             eval_input_fn(run), hooks=[hooks.StopHook(run.stop, save_to=None), collector]
         )
         after_evaluation(run, collector).export(
-            estimator, None, tf.train.latest_checkpoint(run.model_dir), result, True
+            estimator, None, checkpoints.latest(run.model_dir), result, True
         )
     return result
 
@@ -330,7 +331,7 @@ def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterat
     except (tf.errors.InvalidArgumentError, estimators.NanLossDuringTrainingError) as error:
         if optimiser.NOT_FINITE not in str(error) and isinstance(error, tf.errors.OpError):
             raise
-        raise ValueError(
+        raise UserError(
             f"training diverged after step {progress.step:,}: {optimiser.NOT_FINITE}. Begin anew "
             "with a lower --learning_rate or --gradient_clipping_norm, and another --model_dir; "
             f"--warm_start_from={model_dir} takes the weights of its last checkpoint along"

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import model
 from common import estimators, files
+from common.errors import UserError
 from model_folder import best, checkpoints, description, models
 from records import class_list
 
@@ -42,19 +43,17 @@ def find_source(path: str) -> Source:
         exported = models.export_checkpoint(path)
         if exported:
             folder = models.export_assets(exported)
-        checkpoint = (
-            exported or tf.train.latest_checkpoint(path) or best.best_checkpoint(path) or ""
-        )
+        checkpoint = exported or checkpoints.latest(path) or best.best_checkpoint(path) or ""
         if not checkpoint:  # nothing says which is the last
             indices = [name for name in files.list_folder(path) if name.endswith(".index")]
             there = [os.path.join(path, name[: -len(".index")]) for name in indices]
             there = list(checkpoints.by_step(path).values())[-1:] or there
             if len(there) != 1:
                 problem = "several checkpoints there; name one" if there else "no checkpoint there"
-                raise ValueError(f"{flag}: {problem}")
+                raise UserError(f"{flag}: {problem}")
             (checkpoint,) = there
     if not files.exists(f"{checkpoint}.index"):
-        raise ValueError(f"{flag}: no checkpoint there")
+        raise UserError(f"{flag}: no checkpoint there")
     for beside in (
         folder,
         os.path.dirname(folder),
@@ -117,14 +116,14 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
     try:
         shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     except (ValueError, tf.errors.OpError):
-        raise ValueError(f"{flag}: the checkpoint cannot be read") from None
+        raise UserError(f"{flag}: the checkpoint cannot be read") from None
     ours = model.variable_shapes(params)
     differing = {
         name: (shapes.get(name), shape) for name, shape in ours.items() if shapes.get(name) != shape
     }
     for name, (there, here) in differing.items():
         if name not in LAST_LAYER or there is None or there[:-1] != here[:-1]:
-            raise ValueError(
+            raise UserError(
                 f"{flag}: its {name} has shape {there}, this network's {here}; "
                 "--num_layers, --num_nodes, --num_conv, --conv_len, --positions and --batch_norm "
                 "must be those of the checkpoint"

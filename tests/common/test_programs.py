@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 from absl import flags
 from helpers import ROOT
 
 from common import programs
+from common.errors import UserError
 
 
 @pytest.mark.parametrize("text", [",", "a,,b", "a, ,b", "a,"])
@@ -137,7 +139,78 @@ def test_flag_files_name_each_other_from_wherever_they_are_read(tmp_path, monkey
         arguments = ["program", "--flagfile", f"{recipes}/beside.flags"]
         assert programs._with_flag_files(arguments) == ["program", "--steps=12", "--rate=0.5"]
     (recipes / "round.flags").write_text("--flagfile=round.flags\n")
-    with pytest.raises(OSError, match="round.flags: the file names itself"):
+    with pytest.raises(UserError, match="round.flags: the file names itself"):
         programs._with_flag_files([f"--flagfile={recipes}/round.flags"])
-    with pytest.raises(OSError, match="--flagfile=missing.flags: no such file"):
+    with pytest.raises(UserError, match="--flagfile=missing.flags: no such file"):
         programs._with_flag_files(["--flagfile=missing.flags"])
+
+
+def test_a_flag_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "x.flags").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"x.flags: not a text in UTF-8"):
+        programs._with_flag_files([f"--flagfile={tmp_path}/x.flags"])
+
+
+@pytest.fixture
+def ended(monkeypatch, capsys):
+    """Runs a program whose `main` raises an error; returns its exit code and what it said."""
+
+    def app_run(main, **options):
+        sys.exit(main(["program.py"]))
+
+    monkeypatch.setattr(programs.app, "run", app_run)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/program.py"])
+
+    def run(error: Exception) -> tuple[object, str]:
+        def main():
+            raise error
+
+        try:
+            with pytest.raises(SystemExit) as end:
+                programs.run(main)
+        finally:
+            gc.unfreeze()
+        return end.value.code, capsys.readouterr().err
+
+    return run
+
+
+def of_tensorflow(kind: type[tf.errors.OpError], message: str) -> tf.errors.OpError:
+    return kind(None, None, message)
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (UserError("--steps=0: expected 1 or more"), "--steps=0: expected 1 or more"),
+        (PermissionError(13, "Permission denied", "runs/1"), "runs/1: Permission denied"),
+        (of_tensorflow(tf.errors.NotFoundError, "x; No such file or directory"), "x; No such file"),
+        (of_tensorflow(tf.errors.ResourceExhaustedError, "OOM when allocating"), "OOM when alloc"),
+        # The code is another one for each operating system's error.
+        (of_tensorflow(tf.errors.OutOfRangeError, "runs/1/x; File too large"), "runs/1/x; File to"),
+        (of_tensorflow(tf.errors.UnknownError, "x; Input/output error"), "x; Input/output error"),
+    ],
+)
+def test_what_is_no_bug_ends_as_one_line(ended, error, said):
+    code, stderr = ended(error)
+    assert code == 1
+    assert stderr.startswith(f"program.py: error: {said}") and stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("a list is empty"),
+        KeyError("ink"),
+        of_tensorflow(tf.errors.InvalidArgumentError, "Incompatible shapes: [3] vs. [4]"),
+        of_tensorflow(tf.errors.FailedPreconditionError, "a variable is uninitialized"),
+    ],
+)
+def test_a_bug_ends_as_a_traceback_that_asks_to_be_reported(ended, error):
+    code, stderr = ended(error)
+    lines = stderr.splitlines()
+    assert code == 1 and lines[0] == "Traceback (most recent call last):"
+    assert type(error).__name__ in stderr and "raise error" in stderr
+    assert lines[-1] == (
+        "program.py: error: this is a bug in the program; please report it with the lines above"
+    )

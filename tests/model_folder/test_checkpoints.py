@@ -75,3 +75,9 @@ def test_the_files_that_are_written_whole_are_known():
         evaluations.EVALUATOR_FILE,
         drawing_page.FILE,
     }
+
+
+def test_a_damaged_state_file_names_no_last_checkpoint(tmp_path):
+    assert checkpoints.latest(str(tmp_path)) is None
+    (tmp_path / "checkpoint").write_bytes(b"\xff\xfe no text")
+    assert checkpoints.latest(str(tmp_path)) is None
