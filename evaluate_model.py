@@ -17,7 +17,7 @@ from absl import flags
 
 import input_pipeline
 import model
-from common import files, programs
+from common import files, programs, settings
 from evaluation import evaluate, report
 from model_folder import models
 from network import lstm
@@ -43,17 +43,13 @@ _OUTPUT_PATH = flags.DEFINE_string(
     "",
     "Folder for the report; by default `evaluation` in the model's.",
 )
-_ACCEPT_THRESHOLD = flags.DEFINE_float(
-    "accept_threshold",
-    model.HParams.accept_threshold,
-    "The probability above which a guess counts as said.",
-)
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size",
     64,
     "Drawings at once; no number depends on it.",
     lower_bound=1,
 )
+settings.define_flags(model.Judgement)
 
 
 def main() -> None:
@@ -74,7 +70,7 @@ def main() -> None:
             found.params,
             cell_type=lstm.resolve_cell_type("auto"),
             mixed_precision=False,
-            accept_threshold=_ACCEPT_THRESHOLD.value,
+            **settings.from_flags(model.Judgement),
         )
         print(f"Checkpoint: {found.checkpoint}", flush=True)
         metrics, seen, prefixes = evaluate.evaluate(

@@ -33,15 +33,12 @@ import tensorflow as tf
 
 from common import estimators
 from common.errors import UserError
+from common.settings import Settings, expect, setting
 from network import hardware, lstm, measures, optimiser
 from network.outcome import Outcome
 
 # x, y and pen-up.
 INK_CHANNELS = 3
-
-SCHEDULES = ("constant", "cosine")
-
-MAX_FLOAT32 = float(tf.float32.max)
 
 # Batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
@@ -49,73 +46,100 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
-class HParams:
-    """What the network is and how it is optimised. `HParams(num_classes=42)` is the tutorial's."""
+class Network(Settings):
+    """What is trained, and what must be known to use it."""
 
     num_classes: int
-    num_layers: int = 3  # of bidirectional LSTM
-    num_nodes: int = 128  # of an LSTM layer in one direction
-    num_conv: tuple[int, ...] = (48, 64, 96)  # filters of each convolution
-    conv_len: tuple[int, ...] = (5, 5, 3)  # and their lengths, in points of the ink
-    cell_type: str = "auto"  # an lstm.CELL_TYPES: how it is computed, never what
-    batch_norm: bool = False  # before each convolution
-    positions: bool = False  # whether the network also sees where points are, see `add_positions`
-    dropout: float = 0.3  # rate, before every convolution but the first and between LSTM layers
-    learning_rate: float = 1e-4  # of Adam; the highest, where a schedule changes it
-    learning_rate_schedule: str = "constant"  # or cosine: linear warm-up, then down to zero
-    warmup_steps: int = 200  # of cosine
-    decay_steps: int = 0  # of cosine: the step at which the learning rate is zero
-    weight_decay: float = 0.0  # share of the learning rate by which weights shrink each step
-    label_smoothing: float = 0.0  # share of the truth that all classes have alike, in training
-    gradient_clipping_norm: float = 9.0  # bound of the gradients' global norm; 0 for none
-    mixed_precision: bool = False  # half-precision products: float16 on a GPU, else bfloat16
-    accept_threshold: float = 0.5  # probability above which a guess counts as said, in evaluation
+    num_layers: int = setting(3, "Bidirectional LSTM layers.", at_least=1)
+    num_nodes: int = setting(128, "Nodes of an LSTM layer in each direction.", at_least=1)
+    num_conv: tuple[int, ...] = setting((48, 64, 96), "Filters of each convolution.", at_least=1)
+    conv_len: tuple[int, ...] = setting((5, 5, 3), "Filter length of each, in points.", at_least=1)
+    batch_norm: bool = setting(False, "Batch normalisation before each convolution.")
+    positions: bool = setting(
+        False,
+        "Also give the network the position of each point, besides its offset from the previous "
+        "one.",
+    )
 
-    def __post_init__(self):
-        for name in ("num_conv", "conv_len"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._check(self.num_classes >= 1, "num_classes", "at least 1")
-        self._check(self.num_layers >= 1, "num_layers", "at least 1")
-        self._check(self.num_nodes >= 1, "num_nodes", "at least 1")
-        self._check(all(n >= 1 for n in self.num_conv), "num_conv", "positive numbers")
-        self._check(all(n >= 1 for n in self.conv_len), "conv_len", "positive numbers")
+
+@dataclasses.dataclass(frozen=True)
+class Optimisation(Settings):
+    """How the network is optimised and regularised."""
+
+    dropout: float = setting(
+        0.3,
+        "Dropout rate before each convolution except the first, and between LSTM layers.",
+        at_least=0,
+        below=1,
+    )
+    learning_rate: float = setting(
+        1e-4, "Learning rate of Adam; with a schedule, its peak.", above=0
+    )
+    learning_rate_schedule: str = setting(
+        "constant",
+        "cosine: linear warm-up, then cosine decay to zero at the last of --steps.",
+        choices=("constant", "cosine"),
+    )
+    warmup_steps: int = setting(200, "Warm-up steps of the cosine schedule.", at_least=0)
+    decay_steps: int = 0  # of the cosine schedule: the step at which the learning rate is zero
+    weight_decay: float = setting(
+        0.0,
+        "Decoupled weight decay (AdamW): each step shrinks weights by this times the learning "
+        "rate.",
+        at_least=0,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Label smoothing: share of the target probability spread over all classes.",
+        at_least=0,
+        below=1,
+    )
+    gradient_clipping_norm: float = setting(
+        9.0, "Largest global norm of the gradients; 0 for no clipping.", at_least=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Computation(Settings):
+    """How the same network is computed."""
+
+    cell_type: str = setting(
+        "auto",
+        "How the LSTM is computed; checkpoints are the same. auto: cudnn_lstm on a GPU, else "
+        "block_lstm.",
+        choices=lstm.CELL_TYPES,
+    )
+    mixed_precision: bool = setting(
+        False,
+        "Half-precision products: float16 on a GPU, bfloat16 on a CPU that has AVX512_BF16 or AMX.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement(Settings):
+    """How guesses are judged in evaluation."""
+
+    accept_threshold: float = setting(
+        0.5, "Probability above which a guess counts as said, in evaluation.", at_least=0, below=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class HParams(Judgement, Computation, Optimisation, Network):
+    """All that Estimator gives `model_fn`. `HParams(num_classes=42)` is the tutorial's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(self.num_classes >= 1, "num_classes", self.num_classes, "at least 1")
         if len(self.num_conv) != len(self.conv_len):
             raise UserError(
                 f"num_conv={list(self.num_conv)} names {len(self.num_conv)} convolutions, "
                 f"conv_len={list(self.conv_len)} names {len(self.conv_len)}; give one length "
                 "for each number of filters"
             )
-        self._check(
-            self.cell_type in lstm.CELL_TYPES, "cell_type", f"one of {', '.join(lstm.CELL_TYPES)}"
-        )
-        for name in (
-            "dropout",
-            "learning_rate",
-            "weight_decay",
-            "label_smoothing",
-            "gradient_clipping_norm",
-            "accept_threshold",
-        ):
-            value = getattr(self, name)
-            self._check(abs(value) <= MAX_FLOAT32, name, "a number that float32 holds")
-        self._check(0 <= self.dropout < 1, "dropout", "a rate from 0 to below 1")
-        self._check(self.learning_rate > 0, "learning_rate", "above 0")
-        self._check(
-            self.learning_rate_schedule in SCHEDULES,
-            "learning_rate_schedule",
-            f"one of {', '.join(SCHEDULES)}",
-        )
-        self._check(self.warmup_steps >= 0, "warmup_steps", "0 or above")
         if self.learning_rate_schedule == "cosine":
-            self._check(self.decay_steps >= 1, "decay_steps", "the number of steps, with cosine")
-        self._check(self.weight_decay >= 0, "weight_decay", "0 or above")
-        self._check(0 <= self.label_smoothing < 1, "label_smoothing", "a share from 0 to below 1")
-        self._check(self.gradient_clipping_norm >= 0, "gradient_clipping_norm", "0 or above")
-        self._check(0 <= self.accept_threshold < 1, "accept_threshold", "from 0 to below 1")
-
-    def _check(self, valid: bool, name: str, expected: str) -> None:
-        if not valid:
-            raise UserError(f"{name}={getattr(self, name)}: expected {expected}")
+            steps = self.decay_steps
+            expect(steps >= 1, "decay_steps", steps, "the number of steps, with cosine")
 
 
 def length_mask(lengths: tf.Tensor, max_length: tf.Tensor) -> tf.Tensor:
@@ -311,9 +335,8 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: floa
     Args:
       logits: float32 [B, K].
       labels: int64 [B].
-      label_smoothing: share of the truth that all classes have alike, as if the true class were
-        not quite certain: Szegedy and others, "Rethinking the Inception Architecture for Computer
-        Vision", 2016.
+      label_smoothing: share of the target probability spread over all classes: Szegedy and
+        others, "Rethinking the Inception Architecture for Computer Vision", 2016.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     if not label_smoothing:

@@ -18,9 +18,6 @@ from absl.logging import converter
 from common import terminal
 from common.errors import UserError, is_outside, reason
 
-# Flags that are defined by functions of this module belong to the programs that call them.
-flags.disclaim_key_flags()
-
 # Of the project; CHANGELOG.md says what is in it.
 VERSION = "0.4.0"
 
@@ -99,28 +96,6 @@ def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
             "the commas"
         )
     return items
-
-
-class _IntegersParser(flags.ArgumentParser):
-    """`[48, 64, 96]`, as the tutorial writes it, or `48,64,96`."""
-
-    syntactic_help = "integers, separated by commas"
-
-    def parse(self, argument: str | Sequence[int]) -> tuple[int, ...]:
-        if not isinstance(argument, str):
-            return tuple(argument)
-        items = argument.strip().strip("[]()").removesuffix(",")
-        try:
-            return tuple(int(item) for item in items.split(",")) if items.strip() else ()
-        except ValueError:
-            raise UserError(f"expected integers such as 48,64,96, not {argument!r}") from None
-
-
-def define_integers(name: str, default: tuple[int, ...], help_text: str) -> flags.FlagHolder:
-    """Defines a flag of several integers."""
-    # Serialized as it is parsed, so that --flagfile files can be written from a run.
-    serializer = flags.ListSerializer(",")
-    return flags.DEFINE(_IntegersParser(), name, default, help_text, serializer=serializer)
 
 
 def _tensorflow_verbosity() -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 import model
-from common import files
+from common import files, settings
 from common.errors import UserError
 from model_folder import checkpoints
 from records import class_list
@@ -29,9 +29,8 @@ FLAG_OF = {"num_classes": "classes", "decay_steps": "steps"}
 HPARAMS_FILE = "hparams.json"
 CLASSES_FILE = "classes.txt"
 
-# Hyper-parameters that a run may change when it resumes: how the same network is computed and
-# judged.
-FREE_HPARAMS = ("cell_type", "mixed_precision", "accept_threshold")
+# Hyper-parameters that a run may change when it resumes.
+FREE_HPARAMS = {*settings.rules(model.Computation), *settings.rules(model.Judgement)}
 
 # In an export's HPARAMS_FILE. Earlier versions wrote it, always 1, beside checkpoints too, whose
 # temperatures are in the evaluations.
@@ -126,8 +125,8 @@ def _read(folder: str) -> dict[str, Any]:
 
 def _hparams_difference(before: model.HParams, now: model.HParams) -> str | None:
     changed = [
-        f"{FLAG_OF.get(name, name)}={flag_value(getattr(before, name))} "
-        f"(now {flag_value(getattr(now, name))})"
+        f"{FLAG_OF.get(name, name)}={settings.flag_value(getattr(before, name))} "
+        f"(now {settings.flag_value(getattr(now, name))})"
         for name in dataclasses.asdict(now)
         if name not in FREE_HPARAMS and getattr(before, name) != getattr(now, name)
     ]
@@ -142,7 +141,3 @@ def _shapes_difference(checkpoint: str, params: model.HParams) -> str | None:
             there = f"{name} of shape {shapes[name]}" if name in shapes else f"no {name}"
             return f"of another network: it has {there}, this one has shape {shape}"
     return None
-
-
-def flag_value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 import model
+from common.settings import MAX_FLOAT32
 from serving import weights as network_weights
 from serving.weights import Weights
 
@@ -104,7 +105,7 @@ def _ink(graph: _Graph, *, positions: bool) -> tuple[str, str, str]:
     xy, pen_up = graph.columns(points, 0, 2), graph.columns(points, 2, 3)
     lower, upper = (
         graph.add(name, graph.add("Where", own, xy, graph.floats(outside)), axes=[1])
-        for name, outside in (("ReduceMin", model.MAX_FLOAT32), ("ReduceMax", -model.MAX_FLOAT32))
+        for name, outside in (("ReduceMin", MAX_FLOAT32), ("ReduceMax", -MAX_FLOAT32))
     )
     extent = graph.add("Sub", upper, lower)
     some = graph.add("Greater", extent, graph.floats(0))

@@ -175,7 +175,17 @@ def write_data(folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes):
+def train(
+    folder,
+    model_dir,
+    *,
+    params=TINY,
+    classes=CLASSES,
+    steps=6,
+    strategy=None,
+    session_config=None,
+    **changes,
+):
     """Trains on the records in a folder; `changes` are fields of `Run`.
 
     Saves and evaluates at the end alone, and leaves out TensorFlow's optimiser of graphs, which
@@ -186,10 +196,7 @@ def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes
         "eval_files": sorted(map(str, folder.glob("eval.tfrecord-*"))),
         "batch_size": 4,
         "save_checkpoints_steps": 1000,
-        "keep_checkpoint_max": 5,
-        "session_config": plain_session(),
         "eval_throttle_secs": 0,
-        "seed": 0,
     }
     run = training_run.Run(
         classes=classes,
@@ -198,7 +205,8 @@ def train(folder, model_dir, *, params=TINY, classes=CLASSES, steps=6, **changes
         steps=steps,
         **{**arguments, **changes},
     )
-    return training_run.train(run)
+    execution = training_run.Execution(strategy, session_config or plain_session())
+    return training_run.train(run, execution)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,10 @@ import tempfile
 import pytest
 from helpers import PROGRAMS, ROOT, run_program
 
+import model
+from common import settings
+from training import run
+
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -49,17 +53,60 @@ def test_the_code_of_how_it_works_runs_and_prints_what_it_says(trained, tmp_path
     assert not failed, "".join(said)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_the_reference_lists_every_flag_with_its_default(program):
+# What programs name in `define_flags`.
+SETTINGS = {"model.HParams": model.HParams, "model.Judgement": model.Judgement, "Run": run.Run}
+
+
+def settings_of(program: str) -> dict[str, tuple[object, settings.Rule]]:
+    """The default and the rule of each setting that is a flag of a program, by name."""
     source = (ROOT / f"{program}.py").read_text()
-    defined = set(re.findall(r"(?:DEFINE_\w+|define_integers)\(\s*\"(\w+)\"", source))
-    reference = (ROOT / "docs/reference.md").read_text()
-    section = re.split(r"^`(\w+)\.py.*`:$", reference, flags=re.M)
-    table = section[section.index(program) + 1].split("\n\n")[1]
-    listed = {
-        name for row in table.splitlines()[2:] for name in re.findall(r"--(\w+)", row.split("|")[1])
+    names = re.findall(r"define_flags\(([^)]*)\)", source)
+    classes = [SETTINGS[name] for part in names for name in part.split(", ")]
+    return {
+        name: (getattr(cls, name), rule)
+        for cls in classes
+        for name, rule in settings.rules(cls).items()
     }
-    assert listed == defined
+
+
+def rows_of_reference(program: str) -> dict[str, list[str]]:
+    """The other cells of the rows of a program's flags, by the flag's name."""
+    section = re.split(r"^`(\w+)\.py.*`:$", (ROOT / "docs/reference.md").read_text(), flags=re.M)
+    table = section[section.index(program) + 1].split("\n\n")[1]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    return {name: cells for first, *cells in rows for name in re.findall(r"--(\w+)", first)}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_reference_lists_every_flag(program):
+    source = (ROOT / f"{program}.py").read_text()
+    defined = {*re.findall(r"DEFINE_\w+\(\s*\"(\w+)\"", source), *settings_of(program)}
+    assert set(rows_of_reference(program)) == defined
+
+
+def is_default(cell: str, default: object) -> bool:
+    """Whether a cell says that default: `0` for 0.0, `false` for False, `48,64,96` for a tuple."""
+    text = cell.strip("`")
+    if isinstance(default, bool):
+        return text == str(default).lower()
+    if isinstance(default, (int, float)):
+        return float(text) == default
+    return text == settings.flag_value(default)
+
+
+@pytest.mark.parametrize("program", ["train_model", "evaluate_model"])
+def test_the_reference_says_the_defaults_of_settings(program):
+    rows = rows_of_reference(program)
+    assert settings_of(program)
+    for name, (default, _) in settings_of(program).items():
+        assert is_default(rows[name][0], default), name
+
+
+def test_the_reference_says_the_values_of_settings():
+    rows = rows_of_reference("train_model")
+    for name, (_, rule) in settings_of("train_model").items():
+        values = rule.expected().removeprefix("one of ")
+        assert rows[name][1].replace("`", "") == values, name
 
 
 def test_the_first_page_is_short():

@@ -101,7 +101,7 @@ def test_no_circle_of_modules():
 def test_only_programs_define_flags():
     for name, source in modules().items():
         defines = "flags.DEFINE" in source
-        assert not defines or place(name) == "programs" or name == "common.programs", name
+        assert not defines or place(name) == "programs" or name == "common.settings", name
 
 
 def programs_and_scripts() -> list[pathlib.Path]:

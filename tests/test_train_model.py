@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import re
 import resource
@@ -22,9 +23,11 @@ from helpers import (
 
 import model
 import train_model
-from common import locks
+from common import locks, settings
 from network import hardware
 from records import class_list
+from training import computation
+from training.run import Execution, Run
 
 SMALL = {"num_layers": 1, "num_nodes": 4, "num_conv": "[4, 5]", "conv_len": "3,3"}
 
@@ -62,58 +65,54 @@ def run_of(data):
     return make
 
 
-# Every flag with a value that is not its default, and what it makes of the run.
-EVERY_FLAG = {
-    "training_data": ("{data}/training.tfrecord-00001*", None),
-    "eval_data": ("{data}/eval.tfrecord-00001*", None),
-    "classes_file": ("{data}/training.tfrecord.classes", None),
-    "model_dir": ("{data}/m", lambda run: os.path.basename(run.model_dir) == "m"),
-    "num_layers": (2, lambda run: run.params.num_layers == 2),
-    "num_nodes": (7, lambda run: run.params.num_nodes == 7),
-    "num_conv": ("[9, 8]", lambda run: run.params.num_conv == (9, 8)),
-    "conv_len": ("4,3", lambda run: run.params.conv_len == (4, 3)),
-    "cell_type": ("lstm", lambda run: run.params.cell_type == "lstm"),
-    "batch_norm": (True, lambda run: run.params.batch_norm),
-    "positions": (True, lambda run: run.params.positions),
-    "learning_rate": (0.02, lambda run: run.params.learning_rate == 0.02),
-    "learning_rate_schedule": (
-        "cosine",
-        lambda run: (run.params.learning_rate_schedule, run.params.decay_steps) == ("cosine", 77),
-    ),
-    "warmup_steps": (5, lambda run: run.params.warmup_steps == 5),
-    "mixed_precision": (False, lambda run: not run.params.mixed_precision),
-    "gradient_clipping_norm": (2.5, lambda run: run.params.gradient_clipping_norm == 2.5),
-    "weight_decay": (0.125, lambda run: run.params.weight_decay == 0.125),
-    "label_smoothing": (0.0625, lambda run: run.params.label_smoothing == 0.0625),
-    "dropout": (0.25, lambda run: run.params.dropout == 0.25),
-    "steps": (77, lambda run: run.steps == 77),
-    "batch_size": (3, lambda run: run.batch_size == 3),
-    "save_checkpoints_steps": (11, lambda run: run.save_checkpoints_steps == 11),
-    "keep_checkpoint_max": (2, lambda run: run.keep_checkpoint_max == 2),
-    "early_stopping_evals": (4, lambda run: run.early_stopping_evals == 4),
-    "accept_threshold": (0.125, lambda run: run.params.accept_threshold == 0.125),
-    "eval_throttle_secs": (13, lambda run: run.eval_throttle_secs == 13),
-    "seed": (21, lambda run: run.seed == 21),
-    "distortion": (0.5, lambda run: run.distortion == 0.5),
-    "beginnings": (0.25, lambda run: run.beginnings == 0.25),
-    "class_balance": (0.75, lambda run: run.class_balance == 0.75),
-    "distribution": ("none", lambda run: run.strategy is None and run.task.is_chief),
-    "cluster_timeout_secs": (17, lambda run: run.cluster_timeout_secs == 17),
-    "warm_start_from": ("elsewhere", lambda run: run.warm_start_from == "elsewhere"),
+SETTINGS = {**settings.rules(model.HParams), **settings.rules(Run)}
+
+FILES = {
+    "training_data": "{data}/training.tfrecord-00001*",
+    "eval_data": "{data}/eval.tfrecord-00001*",
+    "classes_file": "{data}/training.tfrecord.classes",
+    "model_dir": "{data}/m",
+    "warm_start_from": "elsewhere",
+}
+
+# Where not any other value will do: there are as many lengths as filters, and no cluster.
+OTHER_VALUES = {
+    "num_conv": (9, 8),
+    "conv_len": (4, 3),
+    "cell_type": "block_lstm",
+    "distribution": "none",
 }
 
 
-def test_every_flag_reaches_the_run(run_of, data):
-    assert set(EVERY_FLAG) == {flag.name for flag in flags.FLAGS.get_flags_for_module(train_model)}
-    given = {name: str(value).format(data=data) for name, (value, _) in EVERY_FLAG.items()}
-    run = run_of(**given)
-    for name, (_, holds) in EVERY_FLAG.items():
-        assert holds is None or holds(run), name
+def other_value(name: str, default):
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
+    if isinstance(default, bool):
+        return not default
+    if isinstance(default, str):
+        return next(choice for choice in SETTINGS[name].choices if choice != default)
+    return default + 1 if isinstance(default, int) else default / 2 or 0.25
+
+
+def test_every_flag_reaches_the_run(run_of, data, monkeypatch):
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)  # on which `auto` is another cell type
+    defined = {flag.name for flag in flags.FLAGS.get_flags_for_module(train_model)}
+    assert defined == {*FILES, *SETTINGS}
+    expected = {}
+    for cls in (model.HParams, Run):
+        for name in settings.rules(cls):
+            expected[name] = other_value(name, getattr(cls, name))
+    given = {name: settings.flag_value(value) for name, value in expected.items()}
+    run = run_of(**{name: value.format(data=data) for name, value in FILES.items()}, **given)
+    reached = {**dataclasses.asdict(run), **dataclasses.asdict(run.params)}
+    assert {name: reached[name] for name in expected} == expected
+    assert run.params.decay_steps == expected["steps"]  # of the cosine schedule
+    assert (run.model_dir, run.warm_start_from) == (f"{data}/m", "elsewhere")
     assert run.training_files == [f"{data}/training.tfrecord-00001-of-00002"]
     assert run.eval_files == [f"{data}/eval.tfrecord-00001-of-00002"]
-    assert run.classes == CLASSES
+    assert run.classes == CLASSES and run.task.is_chief
     # The flags as TensorBoard shows them are a file for --flagfile.
-    assert "--num_conv=9,8" in run.flagfile and "--learning_rate=0.02" in run.flagfile
+    assert "--num_conv=9,8" in run.flagfile and "--learning_rate=5e-05" in run.flagfile
 
 
 def test_flags_that_are_not_given_are_the_tutorials(run_of):
@@ -121,6 +120,13 @@ def test_flags_that_are_not_given_are_the_tutorials(run_of):
     assert dataclasses.replace(run.params, cell_type="auto") == model.HParams(num_classes=3)
     assert (run.steps, run.batch_size, run.warm_start_from) == (100000, 8, "")
     assert run.model_dir.startswith("runs/20")
+
+
+def test_a_run_is_values_and_nothing_else(run_of):
+    run = run_of(model_dir="m")
+    assert run == run_of(model_dir="m") != run_of(model_dir="n")
+    described = json.loads(json.dumps(dataclasses.asdict(run)))
+    assert (described["steps"], described["params"]["num_nodes"]) == (100000, 128)
 
 
 RECIPES = sorted(os.listdir(os.path.join(ROOT, "recipes")))
@@ -155,9 +161,10 @@ def test_a_recipe_can_be_run(run_of, name, monkeypatch):
         ({"learning_rate": "nan"}, "learning_rate=nan: expected a number that float32 holds"),
         ({"learning_rate": "inf"}, "learning_rate=inf"),
         ({"dropout": "nan"}, "dropout=nan"),
-        ({"distortion": "nan"}, "--distortion=nan: expected a number from 0 to 4"),
-        ({"beginnings": 1.5}, "--beginnings=1.5: expected a number from 0 to 1"),
-        ({"class_balance": -1}, "--class_balance=-1.0: expected a number from 0 to 1"),
+        ({"distortion": "nan"}, "distortion=nan: expected a number that float32 holds"),
+        ({"distortion": 4.5}, "distortion=4.5: expected at least 0 and at most 4"),
+        ({"beginnings": 1.5}, "beginnings=1.5: expected at least 0 and at most 1"),
+        ({"class_balance": -1}, "class_balance=-1.0: expected at least 0 and at most 1"),
         ({"accept_threshold": "-inf"}, "accept_threshold=-inf"),
         ({"model_dir": "runs/a [1]"}, "--model_dir=runs/a .1.: TensorFlow takes . . in a folder"),
         ({"model_dir": "runs/x*"}, "for a pattern"),
@@ -220,7 +227,7 @@ def test_an_evaluator_need_not_be_able_to_train(run_of, data, tmp_path, monkeypa
     with pytest.raises(ValueError, match="--mixed_precision"):
         run_of(**settings)
     in_cluster(monkeypatch, "evaluator")
-    assert train_model.train_and_export(run_of(**settings)) is None
+    assert train_model.train_and_export(run_of(**settings), Execution()) is None
     assert "has done 6 steps already" in capsys.readouterr().out
 
 
@@ -241,21 +248,19 @@ def test_program_refuses_without_a_traceback(data, tmp_path, flag, message):
 def test_mixed_precision_needs_hardware_for_it(monkeypatch):
     mixed = model.HParams(num_classes=2, cell_type="block_lstm", mixed_precision=True)
     monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: True)
-    train_model.check_hardware(mixed)
-    assert train_model.describe_computation(mixed) == "block_lstm, products in bfloat16"
+    assert computation.resolve(mixed) == mixed
+    assert computation.describe(mixed) == "block_lstm, products in bfloat16"
     single = dataclasses.replace(mixed, mixed_precision=False)
-    assert train_model.describe_computation(single).endswith(
-        "--mixed_precision may be faster on this CPU"
-    )
+    assert computation.describe(single).endswith("--mixed_precision may be faster on this CPU")
     with pytest.raises(ValueError, match="is for block_lstm, not --cell_type=lstm"):
-        train_model.check_hardware(dataclasses.replace(mixed, cell_type="lstm"))
+        computation.resolve(dataclasses.replace(mixed, cell_type="lstm"))
     monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
     with pytest.raises(ValueError, match="needs a GPU or a CPU that multiplies bfloat16"):
-        train_model.check_hardware(mixed)
-    assert train_model.describe_computation(single) == "block_lstm"
+        computation.resolve(mixed)
+    assert computation.describe(single) == "block_lstm"
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
-    train_model.check_hardware(mixed)
-    assert train_model.describe_computation(mixed) == "block_lstm, products in float16"
+    assert computation.resolve(mixed) == mixed
+    assert computation.describe(mixed) == "block_lstm, products in float16"
 
 
 def test_full_disk_ends_training_with_a_message(data, run_of, tmp_path):
@@ -269,7 +274,7 @@ def test_full_disk_ends_training_with_a_message(data, run_of, tmp_path):
     assert done.returncode == 1
     assert "File too large" in done.stderr and "Traceback" not in done.stderr
     run = run_of(**SMALL, steps=3, model_dir=tmp_path / "m")
-    assert train_model.train_and_export(run)  # with room again
+    assert train_model.train_and_export(run, Execution())  # with room again
 
 
 def wait_for_line(process, text: str) -> None:
@@ -302,20 +307,20 @@ def test_stopped_training_goes_on(data, run_of, tmp_path, number):
         assert process.returncode == 128 + number
         assert stopped_at >= 1
         assert output == "" or f"--model_dir={tmp_path}/m goes on from here" in output
-    assert train_model.train_and_export(run_of(**flags, steps=stopped_at + 2))
+    assert train_model.train_and_export(run_of(**flags, steps=stopped_at + 2), Execution())
     assert global_step(tmp_path / "m") == stopped_at + 2
 
 
 def test_a_model_is_not_exported_when_its_records_were_replaced(
     data, run_of, tmp_path, monkeypatch
 ):
-    def replace(run):
+    def replace(run, execution):
         class_list.write_classes(f"{data}/training.tfrecord.classes", ["ant", "bee", "zebra"])
 
     run = run_of(model_dir=tmp_path / "m")
     monkeypatch.setattr(train_model, "train", replace)
     with pytest.raises(ValueError, match="the model is for another class list: it also had 'cat'"):
-        train_model.train_and_export(run)
+        train_model.train_and_export(run, Execution())
     assert not (tmp_path / "m").exists()
 
 

@@ -23,9 +23,23 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 
 from common.errors import UserError
+from common.settings import Settings, setting
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
 TASKS = ("chief", "worker", "evaluator")
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution(Settings):
+    """Which devices and machines train together."""
+
+    distribution: str = setting(
+        "none",
+        "mirrored: all GPUs of this machine. multi_worker: the cluster in TF_CONFIG.",
+        choices=("none", "mirrored", "multi_worker"),
+    )
+    cluster_timeout_secs: int = setting(
+        600, "Seconds to wait for the other processes of a cluster.", at_least=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ import input_pipeline
 import model
 from common import errors, estimators
 from common.errors import UserError
+from common.settings import Settings, flag_value, rules, setting
 from evaluation import outcomes
 from model_folder import best, checkpoints, description, evaluations
 from network import optimiser
@@ -29,67 +30,102 @@ EVAL_BATCH_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """What a run is to do; the flags of these names say what each means."""
+class TrainingData(Settings):
+    """Which drawings the network is shown, how many, and in which order."""
+
+    batch_size: int = setting(8, "Drawings per step.", at_least=1)
+    steps: int = setting(100000, "Total training steps.", at_least=1)
+    seed: int = setting(
+        0,
+        "Seed of the initial weights, the batches and dropout.",
+        at_least=0,
+        at_most=2**31 - 10,
+    )
+    distortion: float = setting(
+        0.0,
+        "Data augmentation: how much training drawings are distorted; 1 is how much hands differ.",
+        at_least=0,
+        at_most=4,
+    )
+    beginnings: float = setting(
+        0.0,
+        "Data augmentation: share of the training drawings cut off after some of their strokes.",
+        at_least=0,
+        at_most=1,
+    )
+    class_balance: float = setting(
+        0.0,
+        "Logit adjustment: how far guesses ignore how frequent each class was in training, from 0 "
+        "(not at all) to 1 (completely).",
+        at_least=0,
+        at_most=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Cadence(Settings):
+    """How often the network is saved and evaluated."""
+
+    save_checkpoints_steps: int = setting(2000, "Steps between checkpoints.", at_least=1)
+    keep_checkpoint_max: int = setting(5, "Recent checkpoints to keep; 0 for all.", at_least=0)
+    eval_throttle_secs: int = setting(
+        600, "Least seconds between evaluations; the last checkpoint always has one.", at_least=0
+    )
+    early_stopping_evals: int = setting(
+        0,
+        "Stop after this many evaluations in a row without a better one; 0 for never.",
+        at_least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run(distribution.Distribution, Cadence, TrainingData):
+    """What a run is to do."""
 
     training_files: Sequence[str]
     eval_files: Sequence[str]
     classes: Sequence[str]
     params: model.HParams
     model_dir: str
-    steps: int
-    batch_size: int
-    save_checkpoints_steps: int
-    keep_checkpoint_max: int
-    eval_throttle_secs: int
-    seed: int
-    distortion: float = 0.0
-    beginnings: float = 0.0
-    class_balance: float = 0.0
     warm_start_from: str = ""
-    early_stopping_evals: int = 0
     flagfile: str = ""  # the flags as --flagfile would read them, for TensorBoard
     task: distribution.Task = distribution.Task()
-    strategy: tf.distribute.Strategy | None = None
-    session_config: tf.compat.v1.ConfigProto | None = None
-    cluster_timeout_secs: int = 600
-    stop: hooks.StopSignal = dataclasses.field(default_factory=hooks.StopSignal)
-
-    def __post_init__(self):
-        for name, most in (("distortion", 4), ("beginnings", 1), ("class_balance", 1)):
-            value = getattr(self, name)
-            if not 0 <= value <= most:  # as with NaN
-                raise UserError(f"--{name}={value}: expected a number from 0 to {most}")
-
-    @property
-    def num_replicas(self) -> int:
-        return self.strategy.num_replicas_in_sync if self.strategy else self.task.num_workers
-
-    @property
-    def step_size(self) -> int:
-        """Drawings a step, which all replicas take together."""
-        return self.batch_size * self.num_replicas
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the run is, by name: numbers, booleans and text."""
-        settings = {
-            **dataclasses.asdict(self.params),
-            "batch_size": self.batch_size,
-            "steps": self.steps,
-            "seed": self.seed,
-            "distortion": self.distortion,
-            "beginnings": self.beginnings,
-            "class_balance": self.class_balance,
-        }
+        """What the result depends on, by name: numbers, booleans and text."""
+        values = dataclasses.asdict(self.params)
+        values.update({name: getattr(self, name) for name in rules(TrainingData)})
         return {
-            name: description.flag_value(value) if isinstance(value, tuple) else value
-            for name, value in settings.items()
+            name: flag_value(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
         }
 
 
-def train(run: Run) -> Mapping[str, Any] | None:
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """What this process carries a run out with.
+
+    Attributes:
+      strategy: of several devices or machines.
+      session_config: of all sessions, where TensorFlow's own is not wanted.
+      stop: tells that the run is to stop.
+    """
+
+    strategy: tf.distribute.Strategy | None = None
+    session_config: tf.compat.v1.ConfigProto | None = None
+    stop: hooks.StopSignal = dataclasses.field(default_factory=hooks.StopSignal)
+
+    def num_replicas(self, run: Run) -> int:
+        return self.strategy.num_replicas_in_sync if self.strategy else run.task.num_workers
+
+
+def train(run: Run, execution: Execution | None = None) -> Mapping[str, Any] | None:
     """Trains up to `steps` in all, evaluating on the way and at the end.
+
+    Args:
+      run: what to do.
+      execution: by default on one device, in a process that stops at no signal.
 
     Returns:
       The last evaluation; None in processes of a cluster that are not its chief.
@@ -98,6 +134,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
       ValueError: data, folder or hyper-parameters do not fit, or training diverged.
       hooks.Stopped: a signal came; a checkpoint of the last step is saved.
     """
+    execution = execution or Execution()
     for flag, files in (("--training_data", run.training_files), ("--eval_data", run.eval_files)):
         damage.check_first_records(files, num_classes=len(run.classes), flag=flag)
     say_if_data_changed(run)
@@ -106,7 +143,9 @@ def train(run: Run) -> Mapping[str, Any] | None:
         checkpoints.repair(run.model_dir)
     first_step = last_step(run.model_dir)
     progress = hooks.ProgressHook(
-        run.model_dir if run.task.is_chief else None, batch_size=run.step_size, max_steps=run.steps
+        run.model_dir if run.task.is_chief else None,
+        batch_size=run.batch_size * execution.num_replicas(run),
+        max_steps=run.steps,
     )
     explained_errors = damage.explained_errors(
         [*run.training_files, *run.eval_files], num_classes=len(run.classes)
@@ -126,10 +165,10 @@ def train(run: Run) -> Mapping[str, Any] | None:
         if first_step < run.steps:
             if first_step and evaluations.cut_off_evaluation(run.model_dir) == first_step:
                 print(f"The evaluation at step {first_step:,} was cut off: evaluating", flush=True)
-                evaluate_last(run)
-            estimator = make_estimator(run, start_from=start_from)
-            describe(run, eval_folder=os.path.basename(estimator.eval_dir()))
-            specs = make_specs(run, progress=progress, first_step=first_step)
+                evaluate_last(run, execution)
+            estimator = make_estimator(run, execution, start_from=start_from)
+            describe(run, execution, eval_folder=os.path.basename(estimator.eval_dir()))
+            specs = make_specs(run, execution.stop, progress=progress, first_step=first_step)
             result = train_and_evaluate(run, estimator, *specs)
             if result:
                 return result[0]
@@ -137,7 +176,7 @@ def train(run: Run) -> Mapping[str, Any] | None:
             print(f"{run.model_dir} has done {first_step:,} steps already: evaluating", flush=True)
         if not run.task.is_chief:
             return None
-        last = evaluate_last(run)
+        last = evaluate_last(run, execution)
         checkpoints.remove_worker_folders(run.model_dir)
         return last
 
@@ -189,17 +228,17 @@ def find_first_weights(run: Run, *, scratch: str) -> estimators.WarmStartSetting
     )
 
 
-def evaluate_last(run: Run) -> Mapping[str, Any]:
+def evaluate_last(run: Run, execution: Execution) -> Mapping[str, Any]:
     """Evaluates and records the last checkpoint.
 
     In a cluster it is the chief's to do, and what its evaluator makes of it, if there is one, is
     not waited for; of a run that was killed in its last evaluation the next start makes up for it.
     """
     with distribution.without_cluster():
-        estimator = make_estimator(dataclasses.replace(run, strategy=None))
+        estimator = make_estimator(run, dataclasses.replace(execution, strategy=None))
         collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
         result = estimator.evaluate(
-            eval_input_fn(run), hooks=[hooks.StopHook(run.stop, save_to=None), collector]
+            eval_input_fn(run), hooks=[hooks.StopHook(execution.stop, save_to=None), collector]
         )
         after_evaluation(run, collector).export(
             estimator, None, checkpoints.latest(run.model_dir), result, True
@@ -208,7 +247,10 @@ def evaluate_last(run: Run) -> Mapping[str, Any]:
 
 
 def make_estimator(
-    run: Run, *, start_from: estimators.WarmStartSettings | None = None
+    run: Run,
+    execution: Execution,
+    *,
+    start_from: estimators.WarmStartSettings | None = None,
 ) -> estimators.Estimator:
     return estimators.Estimator(
         model.model_fn,
@@ -221,20 +263,21 @@ def make_estimator(
             keep_checkpoint_max=run.keep_checkpoint_max or None,
             save_summary_steps=SUMMARY_STEPS,
             checkpoint_save_graph_def=False,  # TensorBoard has the graph
-            session_config=run.session_config,
-            train_distribute=run.strategy,
+            session_config=execution.session_config,
+            train_distribute=execution.strategy,
             session_creation_timeout_secs=run.cluster_timeout_secs,
             experimental_max_worker_delay_secs=0,
         ),
     )
 
 
-def describe(run: Run, *, eval_folder: str) -> None:
+def describe(run: Run, execution: Execution, *, eval_folder: str) -> None:
     """Says on the screen and in TensorBoard what the run is."""
-    if run.num_replicas > 1:
+    count = execution.num_replicas(run)
+    if count > 1:
         print(
-            f"Replicas:   {run.num_replicas} of {run.batch_size} drawings, {run.step_size:,} a "
-            f"step; this is {run.task}",
+            f"Replicas:   {count} of {run.batch_size} drawings, {count * run.batch_size:,} a step; "
+            f"this is {run.task}",
             flush=True,
         )
     if run.task.is_chief:
@@ -248,27 +291,11 @@ def describe(run: Run, *, eval_folder: str) -> None:
 
 
 def make_specs(
-    run: Run, *, progress: hooks.ProgressHook, first_step: int
+    run: Run, stop: hooks.StopSignal, *, progress: hooks.ProgressHook, first_step: int
 ) -> tuple[estimators.TrainSpec, estimators.EvalSpec]:
     """Makes what Estimator trains and evaluates with."""
-    alone = run.task.num_workers == 1
     collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
     recorder = after_evaluation(run, collector, by_evaluator=run.task.type == "evaluator")
-    training_hooks: list[estimators.SessionRunHook] = [
-        progress,
-        hooks.StopHook(run.stop, save_to=run.model_dir if run.task.is_chief else None),
-    ]
-    if run.task.is_chief:
-        training_hooks.append(summaries.PicturesHook(run.model_dir, classes=run.classes))
-    if run.task.trains and not alone:
-        training_hooks.append(cluster_hook(run))
-    if run.early_stopping_evals:
-        training_hooks.append(hooks.EarlyStopHook(recorder, patience=run.early_stopping_evals))
-    evaluation_hooks = [hooks.StopHook(run.stop, save_to=None), collector]
-    if alone and run.task.is_chief:  # in a cluster the evaluator begins again by itself
-        evaluation_hooks.append(hooks.BeginEvaluation(run.model_dir))
-    if run.task.type == "evaluator":
-        evaluation_hooks.append(hooks.PinCheckpoint(run.model_dir))
     train_spec = estimators.TrainSpec(
         input_pipeline.training_input_fn(
             run.training_files,
@@ -282,19 +309,39 @@ def make_specs(
             class_balance=run.class_balance,
         ),
         max_steps=run.steps,
-        hooks=training_hooks,
+        hooks=[progress, *training_hooks(run, stop, recorder)],
         # Estimator refuses listeners where the processes of a cluster train in step.
-        saving_listeners=[hooks.StepEnd(progress)] if alone else None,
+        saving_listeners=[hooks.StepEnd(progress)] if run.task.num_workers == 1 else None,
     )
     eval_spec = estimators.EvalSpec(
         eval_input_fn(run),
         steps=None,  # all of them
-        hooks=evaluation_hooks,
+        hooks=[hooks.StopHook(stop, save_to=None), collector, *evaluation_hooks(run)],
         exporters=[recorder],
         start_delay_secs=0,
         throttle_secs=run.eval_throttle_secs,
     )
     return train_spec, eval_spec
+
+
+def training_hooks(
+    run: Run, stop: hooks.StopSignal, recorder: hooks.AfterEvaluation
+) -> Iterator[estimators.SessionRunHook]:
+    yield hooks.StopHook(stop, save_to=run.model_dir if run.task.is_chief else None)
+    if run.task.is_chief:
+        yield summaries.PicturesHook(run.model_dir, classes=run.classes)
+    if run.task.trains and run.task.num_workers > 1:
+        yield cluster_hook(run)
+    if run.early_stopping_evals:
+        yield hooks.EarlyStopHook(recorder, patience=run.early_stopping_evals)
+
+
+def evaluation_hooks(run: Run) -> Iterator[estimators.SessionRunHook]:
+    if run.task.is_chief and run.task.num_workers == 1:
+        # In a cluster the evaluator begins again by itself.
+        yield hooks.BeginEvaluation(run.model_dir)
+    if run.task.type == "evaluator":
+        yield hooks.PinCheckpoint(run.model_dir)
 
 
 def cluster_hook(run: Run) -> cluster.ClusterHook:

@@ -54,28 +54,6 @@ def test_items_come_without_the_blanks_around_them():
     assert programs.flag_items(holder) == []
 
 
-@pytest.mark.parametrize(
-    "text, integers",
-    [
-        ("48,64,96", (48, 64, 96)),
-        ("[48, 64, 96]", (48, 64, 96)),
-        ("(48,)", (48,)),
-        ("[]", ()),
-        ("48,,64", None),
-        ("48,64,,", None),
-        ("48,x", None),
-        ("4.5", None),
-    ],
-)
-def test_integers_are_read_as_the_tutorial_writes_them(text, integers):
-    parser = programs._IntegersParser()
-    if integers is None:
-        with pytest.raises(ValueError, match="expected integers such as 48,64,96"):
-            parser.parse(text)
-    else:
-        assert parser.parse(text) == integers
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_sigterm_and_sighup_end_as_an_exception_does(kept_signals, number):
     signal.signal(number, signal.SIG_DFL)

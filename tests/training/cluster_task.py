@@ -52,7 +52,7 @@ if __name__ == "__main__":
             eval_throttle_secs=1000,
             seed=0,
             task=task,
-            strategy=distribution.make_strategy(kind) if task.trains else None,
             cluster_timeout_secs=60,
-        )
+        ),
+        run.Execution(distribution.make_strategy(kind) if task.trains else None),
     )

@@ -133,22 +133,22 @@ def test_class_beyond_the_list_is_refused_before_training(data, tmp_path):
 class StopAt(estimators.SessionRunHook):
     """Asks a run to stop, as a signal does, in the middle of a step."""
 
-    def __init__(self, run, step: int):
-        self._run, self._step = run, step
+    def __init__(self, stop: hooks.StopSignal, step: int):
+        self._stop, self._step = stop, step
 
     def before_run(self, run_context):
         self._step -= 1
         if self._step == 0:
-            self._run.stop.number = 2
+            self._stop.number = 2
 
 
 def test_a_run_that_is_told_to_stop_saves_the_step_it_is_in(data, tmp_path, monkeypatch):
     make_specs = run.make_specs
 
-    def with_stop(described, **options):
-        train_spec, eval_spec = make_specs(described, **options)
-        stop = StopAt(described, 4)
-        return train_spec._replace(hooks=(stop, *train_spec.hooks)), eval_spec
+    def with_stop(described, stop, **options):
+        train_spec, eval_spec = make_specs(described, stop, **options)
+        stop_at = StopAt(stop, 4)
+        return train_spec._replace(hooks=(stop_at, *train_spec.hooks)), eval_spec
 
     monkeypatch.setattr(run, "make_specs", with_stop)
     with pytest.raises(hooks.Stopped) as stopped:
@@ -164,8 +164,8 @@ def test_records_that_are_replaced_meanwhile_end_the_run(data, tmp_path, monkeyp
 
     make_specs = run.make_specs
 
-    def replacing(described, **options):
-        train_spec, eval_spec = make_specs(described, **options)
+    def replacing(*arguments, **options):
+        train_spec, eval_spec = make_specs(*arguments, **options)
         return train_spec._replace(hooks=(Replace(), *train_spec.hooks)), eval_spec
 
     monkeypatch.setattr(run, "make_specs", replacing)
