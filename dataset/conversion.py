@@ -166,56 +166,78 @@ def convert_category(job: Job, category: Category) -> Category:
     Returns:
       The category with what became of its lines filled in.
     """
-    spool = Spool(job, category.class_index)
-    done = dataclasses.replace(category, used={split.name: 0 for split in job.splits})
-    skipped: collections.Counter[str] = collections.Counter()
-    rows, strokes = [], []  # of the drawings used
-    open_splits = [
-        (number, split, drawing_keys(job.seed, number, category.class_index))
-        for number, split in enumerate(job.splits)
-        if split.drawings_per_class
-    ]
+    conversion = _CategoryConversion(job, category)
     with open_ndjson(category.path) as file:
-        while open_splits and (text := file.read(BLOCK_BYTES) + file.readline()):
-            parsed = ndjson.parse_lines(text, recognized_only=job.recognized_only)
-            ours = parsed
-            if parsed.words.count(category.word) < len(parsed.words):
-                ours = parsed.select(
-                    np.array([word == category.word for word in parsed.words], bool)
-                )
-            taken = 0
-            while open_splits and taken < len(ours.words):
-                number, split, keys = open_splits[0]
-                wanted = split.drawings_per_class - done.used[split.name]
-                end = min(taken + wanted, len(ours.words))
-                splits = ours.row_splits[taken : end + 1]
-                spool.add(
-                    number,
-                    keys.random_raw(end - taken),
-                    ours.ink[splits[0] : splits[-1]],
-                    np.diff(splits),
-                )
-                done.used[split.name] += end - taken
-                taken = end
-                if done.used[split.name] == split.drawings_per_class:
-                    del open_splits[0]
-            if not done.sample and ours.words:
-                done.sample = ours.ink[: ours.row_splits[1]].tobytes()
-            # Lines past the last one needed are not looked at.
-            last = parsed.num_lines if open_splits else int(ours.line_numbers[taken - 1]) + 1
-            rows.append(np.diff(ours.row_splits[: taken + 1]))
-            strokes.append(ours.num_strokes[:taken])
-            done.simplified += int(ours.simplified[:taken].sum())
-            skipped.update(reason for line, reason in parsed.errors if line < last)
-            others = int(np.searchsorted(parsed.line_numbers, last)) - taken
-            if others:
-                skipped[other_word(category.word)] += others
-            done.read += last
-    spool.flush()
-    done.skipped = dict(skipped)
-    done.points = _histogram([count + 1 for count in rows])
-    done.strokes = _histogram(strokes)
-    return done
+        while not conversion.is_full and (text := file.read(BLOCK_BYTES) + file.readline()):
+            conversion.add_lines(text)
+    return conversion.finish()
+
+
+class _CategoryConversion:
+    """One file on its way to the buckets, block by block."""
+
+    def __init__(self, job: Job, category: Category):
+        self._job = job
+        self._spool = Spool(job, category.class_index)
+        self._open_splits = [
+            (number, split, drawing_keys(job.seed, number, category.class_index))
+            for number, split in enumerate(job.splits)
+            if split.drawings_per_class
+        ]
+        self._done = dataclasses.replace(category, used={split.name: 0 for split in job.splits})
+        self._skipped: collections.Counter[str] = collections.Counter()
+        self._rows: list[np.ndarray] = []  # of the drawings used
+        self._strokes: list[np.ndarray] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all splits have as many drawings as were asked for."""
+        return not self._open_splits
+
+    def add_lines(self, text: bytes) -> None:
+        """Spools a block's drawings of the category, and counts its lines."""
+        parsed = ndjson.parse_lines(text, recognized_only=self._job.recognized_only)
+        drawings = parsed
+        if parsed.words.count(self._done.word) < len(parsed.words):
+            is_of_word = [word == self._done.word for word in parsed.words]
+            drawings = parsed.select(np.array(is_of_word, bool))
+        taken = self._spool_drawings(drawings)
+        if not self._done.sample and drawings.words:
+            self._done.sample = drawings.ink[: drawings.row_splits[1]].tobytes()
+        self._rows.append(np.diff(drawings.row_splits[: taken + 1]))
+        self._strokes.append(drawings.num_strokes[:taken])
+        self._done.simplified += int(drawings.simplified[:taken].sum())
+        # Lines past the last one needed are not looked at.
+        end = int(drawings.line_numbers[taken - 1]) + 1 if self.is_full else parsed.num_lines
+        self._skipped.update(reason for line, reason in parsed.errors if line < end)
+        others = int(np.searchsorted(parsed.line_numbers, end)) - taken
+        if others:
+            self._skipped[other_word(self._done.word)] += others
+        self._done.read += end
+
+    def _spool_drawings(self, drawings: ndjson.ParsedLines) -> int:
+        """Fills one split after the other; returns how many of the drawings there was room for."""
+        taken = 0
+        while self._open_splits and taken < len(drawings.words):
+            number, split, keys = self._open_splits[0]
+            wanted = split.drawings_per_class - self._done.used[split.name]
+            end = min(taken + wanted, len(drawings.words))
+            splits = drawings.row_splits[taken : end + 1]
+            ink = drawings.ink[splits[0] : splits[-1]]
+            self._spool.add(number, keys.random_raw(end - taken), ink, np.diff(splits))
+            self._done.used[split.name] += end - taken
+            taken = end
+            if self._done.used[split.name] == split.drawings_per_class:
+                del self._open_splits[0]
+        return taken
+
+    def finish(self) -> Category:
+        """Writes what is still spooled; returns the category with what became of its lines."""
+        self._spool.flush()
+        self._done.skipped = dict(self._skipped)
+        self._done.points = _histogram([count + 1 for count in self._rows])
+        self._done.strokes = _histogram(self._strokes)
+        return self._done
 
 
 def _histogram(parts: Sequence[np.ndarray]) -> dict[int, int]:

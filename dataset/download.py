@@ -333,52 +333,76 @@ def download_all(
     if not re.match(r"\w+:", base_url):
         raise UserError(f"--base_url={base_url}: not a URL; expected https://... for example")
     os.makedirs(output_path, exist_ok=True)
-    progress = terminal.Progress("Downloading", len(categories))
-    received, lock = 0, threading.Lock()
-    stopped = threading.Event()
+    downloads = _Downloads(categories, output_path, base_url=base_url, max_lines=max_lines)
+    return downloads.run()
 
-    def on_bytes(count: int) -> None:
-        nonlocal received
-        if stopped.is_set():
+
+class _Downloads:
+    """Categories that several threads download.
+
+    The threads are daemons and not an executor's: the program's end would wait for those, for as
+    long as a server is silent.
+    """
+
+    def __init__(
+        self, categories: Sequence[str], output_path: str, *, base_url: str, max_lines: int
+    ):
+        self._output_path = output_path
+        self._base_url = base_url.rstrip("/")
+        self._max_lines = max_lines
+        self._num_files = len(categories)
+        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for category in categories:
+            self._waiting.put(category)
+        self._ended: queue.SimpleQueue[tuple[str, Exception | None]] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._received = 0  # bytes
+        self._num_done = 0
+        self._progress = terminal.Progress("Downloading", len(categories))
+
+    def run(self) -> dict[str, str]:
+        """Downloads all; returns the reason for each category that could not be had."""
+        for _ in range(min(PARALLEL_DOWNLOADS, self._num_files)):
+            threading.Thread(target=self._work, daemon=True).start()
+        failed: dict[str, str] = {}
+        try:
+            for _ in range(self._num_files):
+                category, error = self._ended.get()
+                if isinstance(error, DownloadError):
+                    failed[category] = str(error)
+                elif error:
+                    raise error
+                self._num_done += 1
+                self._add_bytes(0)
+        finally:
+            self._stopped.set()  # after Ctrl-C or on a full disk, the others stop too
+        return failed
+
+    def _work(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                category = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self._download(category)
+                self._ended.put((category, None))
+            except Exception as error:
+                self._ended.put((category, error))
+
+    def _download(self, category: str) -> None:
+        url = f"{self._base_url}/{urllib.parse.quote(category)}.ndjson"
+        path = os.path.join(self._output_path, f"{category}.ndjson")
+        source = Source(url, self._max_lines)
+        download(source, path, on_bytes=self._add_bytes, sleep=self._stopped.wait)
+
+    def _add_bytes(self, count: int) -> None:
+        if self._stopped.is_set():
             raise DownloadError("stopped")
-        with lock:
-            received += count
-            progress.update(done, f"{done}/{len(categories)} files, {received / 1e6:,.0f} MB")
-
-    def fetch(category: str) -> None:
-        url = f"{base_url.rstrip('/')}/{urllib.parse.quote(category)}.ndjson"
-        path = os.path.join(output_path, f"{category}.ndjson")
-        download(Source(url, max_lines), path, on_bytes=on_bytes, sleep=stopped.wait)
-
-    def work() -> None:
-        while not waiting.empty() and not stopped.is_set():
-            with contextlib.suppress(queue.Empty):  # another was quicker
-                category = waiting.get_nowait()
-                try:
-                    fetch(category)
-                    ended.put((category, None))
-                except Exception as error:
-                    ended.put((category, error))
-
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    ended: queue.SimpleQueue[tuple[str, Exception | None]] = queue.SimpleQueue()
-    for category in categories:
-        waiting.put(category)
-    failed: dict[str, str] = {}
-    done = 0
-    # Not those of an executor, which the program's end would wait for, as long as a server is
-    # silent.
-    for _ in range(min(PARALLEL_DOWNLOADS, len(categories))):
-        threading.Thread(target=work, daemon=True).start()
-    try:
-        for _ in categories:
-            category, error = ended.get()
-            if isinstance(error, DownloadError):
-                failed[category] = str(error)
-            elif error:
-                raise error
-            done += 1
-            on_bytes(0)
-    finally:
-        stopped.set()  # after Ctrl-C, or on a full disk, the others stop at their next bytes
-    return failed
+        with self._lock:
+            self._received += count
+            self._progress.update(
+                self._num_done,
+                f"{self._num_done}/{self._num_files} files, {self._received / 1e6:,.0f} MB",
+            )
