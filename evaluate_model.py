@@ -73,7 +73,7 @@ def main() -> None:
             **settings.from_flags(model.Judgement),
         )
         print(f"Checkpoint: {found.checkpoint}", flush=True)
-        metrics, seen, prefixes = evaluate.evaluate(
+        metrics, seen, beginnings = evaluate.evaluate(
             records, dataclasses.replace(copy, params=params), batch_size=_BATCH_SIZE.value
         )
     evaluate.print_result(metrics)
@@ -81,7 +81,7 @@ def main() -> None:
         output_path,
         title=f"Evaluation of {found.checkpoint} on {_EVAL_DATA.value}",
         metrics=metrics,
-        prefixes=prefixes,
+        beginnings=beginnings,
         seen=seen,
         classes=found.classes,
         accept_threshold=params.accept_threshold,

@@ -175,7 +175,7 @@ def training_input_fn(
       A function without arguments that makes the dataset, as Estimator wants it.
 
     Raises:
-      tf.errors.OpError: a record is bad; `damage.explained_errors` says which.
+      tf.errors.OpError: a record is bad; `damage.bad_records_named` says which.
     """
     by_file = len(files) >= num_parts
     ours = list(files)[part::num_parts] if by_file else list(files)
@@ -223,12 +223,12 @@ def eval_input_fn(
 ) -> InputFn:
     """Makes one pass over every drawing, the last smaller batch included. See `training_input_fn`.
 
-    With a `stroke_share` below 1 a drawing is only its first strokes: `augmentation.first_strokes`.
+    With a `stroke_share` below 1 a drawing is only its first strokes: `augmentation.beginning_of`.
     """
 
     @as_it_is
     def first(features: Features, class_index: tf.Tensor) -> Batch:
-        return augmentation.first_strokes(features, stroke_share), class_index
+        return augmentation.beginning_of(features, stroke_share), class_index
 
     def input_fn() -> tf.data.Dataset:
         dataset = _read_blocks(tf.data.Dataset.from_tensor_slices(list(files)), BLOCK_RECORDS)

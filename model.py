@@ -35,10 +35,10 @@ from common import estimators
 from common.errors import UserError
 from common.settings import Settings, expect, setting
 from network import hardware, lstm, measures, optimiser
-from network.outcome import Outcome
+from network.batch_guesses import BatchGuesses
 
 # x, y and pen-up.
-INK_CHANNELS = 3
+INK_COLUMNS = 3
 
 # Batch normalisation: the defaults of the layer that the tutorial used.
 BATCH_NORM_MOMENTUM = 0.99
@@ -374,7 +374,7 @@ def model_fn(
     """
     training = mode == estimators.ModeKeys.TRAIN
     optimiser.float32_sessions()  # unless a step in float16 is made below
-    ink = tf.ensure_shape(features["ink"], [None, None, INK_CHANNELS])
+    ink = tf.ensure_shape(features["ink"], [None, None, INK_COLUMNS])
     lengths = features["lengths"]
     embedding = embed(ink, lengths, params=params, training=training)
     logits = classify(embedding, num_classes=params.num_classes)
@@ -400,7 +400,7 @@ def model_fn(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
         )
     probability = tf.reduce_max(predictions["probabilities"], axis=1)
-    Outcome(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
+    BatchGuesses(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
     if mode == estimators.ModeKeys.EVAL:
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.

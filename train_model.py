@@ -174,7 +174,7 @@ def main() -> int | None:
     print_run(run)
     execution.stop.install()
     try:
-        with distribution.explained_errors(run.task):
+        with distribution.failed_peers_named(run.task):
             exported = train_and_export(run, execution)
     except distribution.PeerFailed as error:
         programs.fail(str(error))

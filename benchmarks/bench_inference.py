@@ -33,7 +33,7 @@ import peers
 import shared
 from common import estimators, programs
 from drawings import ink, ndjson
-from evaluation import outcomes
+from evaluation import guesses
 from model_folder import models
 from serving import classifier
 from serving import weights as network_weights
@@ -58,7 +58,7 @@ def evaluation(found: models.Model, input_fn: Callable) -> Callable[[], None]:
         estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=found.params)
 
     def evaluate() -> None:
-        collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+        collector = guesses.CollectGuesses(kept_inks=guesses.KEPT_EMBEDDINGS)
         estimator.evaluate(input_fn, hooks=[collector], checkpoint_path=found.checkpoint)
 
     return evaluate
@@ -91,7 +91,7 @@ def sorted_batches(inks: Sequence[np.ndarray], *, batch_size: int) -> list[Batch
         for first in range(0, len(chunk), batch_size):
             group = chunk[first : first + batch_size]
             lengths = np.array([len(one) for one in group])
-            padded = np.zeros((len(group), lengths[-1], model.INK_CHANNELS), np.float32)
+            padded = np.zeros((len(group), lengths[-1], model.INK_COLUMNS), np.float32)
             for row, one in zip(padded, group):
                 row[: len(one)] = one
             batches.append((padded, lengths))

@@ -69,7 +69,7 @@ def flops_per_point(params: model.HParams) -> float:
 
     Two for each weight forward, and twice that backward (by inputs and by weights).
     """
-    channels = (model.INK_CHANNELS, *params.num_conv)
+    channels = (model.INK_COLUMNS, *params.num_conv)
     weights = sum(a * b * n for a, b, n in zip(channels, channels[1:], params.conv_len))
     inputs = [channels[-1]] + [2 * params.num_nodes] * (params.num_layers - 1)
     weights += sum(2 * (c + params.num_nodes) * 4 * params.num_nodes for c in inputs)

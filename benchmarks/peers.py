@@ -70,7 +70,7 @@ def peers(weights: Weights, *, params: model.HParams, classes: Sequence[str]) ->
 
 def torch_layers(torch: ModuleType, *, params: model.HParams) -> tuple[Any, Any, Any]:
     """Makes PyTorch's own convolutions, LSTM of all layers and last layer, with random weights."""
-    channels = (model.INK_CHANNELS, *params.num_conv)
+    channels = (model.INK_COLUMNS, *params.num_conv)
     convolutions = torch.nn.ModuleList(
         torch.nn.Conv1d(a, b, n, padding="same")
         for a, b, n in zip(channels, channels[1:], params.conv_len)

@@ -11,7 +11,7 @@ import input_pipeline
 import model
 from common import estimators
 from common.errors import UserError
-from evaluation import outcomes
+from evaluation import guesses
 from model_folder import models
 from records import damage
 
@@ -27,17 +27,17 @@ def evaluate(
     network: models.Model,
     *,
     batch_size: int,
-) -> tuple[dict[str, float], outcomes.Outcomes, list[dict[str, float]]]:
+) -> tuple[dict[str, float], guesses.Guesses, list[dict[str, float]]]:
     """Evaluates all drawings, then the beginnings of all drawings.
 
     Returns:
-      The metrics of `model.model_fn`; the outcomes; and for each share of the strokes, from the
+      The metrics of `model.model_fn`; the guesses; and for each share of the strokes, from the
       lowest up to 1, its metrics, with the share itself as `stroke_share`.
 
     Raises:
       ValueError: a record is bad, or the network's weights are not numbers.
     """
-    collector = outcomes.CollectOutcomes(kept_inks=KEPT_INKS)
+    collector = guesses.CollectGuesses(kept_inks=KEPT_INKS)
     # Estimator leaves summaries behind, which are no part of the run's.
     with tempfile.TemporaryDirectory(prefix="evaluate_model-") as folder:
         model_fn = functools.partial(model.model_fn, temperature=network.temperature)
@@ -58,10 +58,10 @@ def evaluate(
             check_finite(result, checkpoint=network.checkpoint)
             return result
 
-        with damage.explained_errors(files, num_classes=network.params.num_classes):
+        with damage.bad_records_named(files, num_classes=network.params.num_classes):
             result = run(1.0, [collector])
-            prefixes = [{"stroke_share": share, **run(share, [])} for share in STROKE_SHARES]
-    return result, collector.outcomes(), [*prefixes, {"stroke_share": 1.0, **result}]
+            beginnings = [{"stroke_share": share, **run(share, [])} for share in STROKE_SHARES]
+    return result, collector.guesses(), [*beginnings, {"stroke_share": 1.0, **result}]
 
 
 def check_finite(result: Mapping[str, float], *, checkpoint: str) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from common import files
 from drawings import pictures
-from evaluation.outcomes import Outcomes
+from evaluation.guesses import Guesses
 
 JSON_FILE, CSV_FILE, HTML_FILE = "report.json", "classes.csv", "report.html"
 
@@ -80,7 +80,7 @@ def confused_pairs(confusion: np.ndarray) -> list[tuple[int, int, int]]:
     return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
 
-def by_length(seen: Outcomes) -> list[dict[str, Any]]:
+def by_length(seen: Guesses) -> list[dict[str, Any]]:
     """Measures accuracy by length, in parts of about equal size, `from` and `to` points."""
     edges = np.unique(np.quantile(seen.lengths, np.linspace(0, 1, LENGTH_BINS + 1)).astype(int))
     bins = np.clip(
@@ -100,7 +100,7 @@ def by_length(seen: Outcomes) -> list[dict[str, Any]]:
     return rows
 
 
-def reliability(seen: Outcomes) -> tuple[list[dict[str, Any]], float]:
+def reliability(seen: Guesses) -> tuple[list[dict[str, Any]], float]:
     """Compares the probabilities of guesses with how often they are right.
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017.
@@ -131,8 +131,8 @@ def write(
     *,
     title: str,
     metrics: Mapping[str, float],
-    prefixes: Sequence[Mapping[str, float]],
-    seen: Outcomes,
+    beginnings: Sequence[Mapping[str, float]],
+    seen: Guesses,
     classes: Sequence[str],
     accept_threshold: float,
 ) -> None:
@@ -142,7 +142,7 @@ def write(
       output_path: folder for them.
       title: what was evaluated on what.
       metrics: of `model.model_fn`.
-      prefixes: the same for beginnings of the drawings, each with its `stroke_share`.
+      beginnings: the same for beginnings of the drawings, each with its `stroke_share`.
       seen: the drawings.
       classes: the class list.
       accept_threshold: the probability above which a guess counted as said.
@@ -155,7 +155,7 @@ def write(
         "title": title,
         "metrics": metrics,
         "accept_threshold": accept_threshold,
-        "first_strokes": prefixes,
+        "beginnings": beginnings,
         "by_length": by_length(seen),
         "reliability": probability_rows,
         "expected_calibration_error": calibration_error,
@@ -190,7 +190,7 @@ def _page(
     numbers: Mapping[str, Any],
     confusion: np.ndarray,
     pairs: Sequence[tuple[int, int, int]],
-    seen: Outcomes,
+    seen: Guesses,
     classes: Sequence[str],
 ) -> str:
     environment = jinja2.Environment(
@@ -234,7 +234,7 @@ def _measures(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _pair_picture(seen: Outcomes, classes: Sequence[str], i: int, j: int) -> dict[str, str]:
+def _pair_picture(seen: Guesses, classes: Sequence[str], i: int, j: int) -> dict[str, str]:
     shown = _surest(seen, (seen.labels == i) & (seen.predictions == j), DRAWINGS_A_PAIR)
     sheet = pictures.sheet(
         [(seen.inks[k], f"{seen.probability[k]:.0%}") for k in shown], columns=DRAWINGS_A_PAIR
@@ -242,7 +242,7 @@ def _pair_picture(seen: Outcomes, classes: Sequence[str], i: int, j: int) -> dic
     return _image(sheet, f"Drawings of {classes[i]} that were taken for {classes[j]}")
 
 
-def _mistakes_picture(seen: Outcomes, classes: Sequence[str]) -> dict[str, str] | None:
+def _mistakes_picture(seen: Guesses, classes: Sequence[str]) -> dict[str, str] | None:
     shown = _surest(seen, ~seen.correct, SHOWN_MISTAKES)
     if not len(shown):
         return None
@@ -254,7 +254,7 @@ def _mistakes_picture(seen: Outcomes, classes: Sequence[str]) -> dict[str, str] 
     return _image(sheet, "The mistakes that the model was surest of")
 
 
-def _surest(seen: Outcomes, chosen: np.ndarray, count: int) -> np.ndarray:
+def _surest(seen: Guesses, chosen: np.ndarray, count: int) -> np.ndarray:
     """Returns indices of the chosen drawings that were guessed with most probability."""
     among = np.flatnonzero(chosen[: len(seen.inks)])
     return among[np.argsort(-seen.probability[among], kind="stable")[:count]]

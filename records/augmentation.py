@@ -51,7 +51,7 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
     batch = tf.shape(features["ink"])[0]
     if beginnings > 0:
         shares = _random_shares(batch, beginnings, seeds=(next(seeds), next(seeds)))
-        features = first_strokes(features, shares)
+        features = beginning_of(features, shares)
     points, own = _points(features)  # [B, T + 1, 3], [B, T + 1]
     some = tf.random.stateless_uniform([batch], next(seeds)) < DISTORTED  # [B]
     if distortion > 0:
@@ -67,7 +67,7 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
     return {**features, "ink": tf.where(own[:, 1:], ink, 0.0), "lengths": lengths - 1}
 
 
-def first_strokes(features: Features, share: float | tf.Tensor) -> Features:
+def beginning_of(features: Features, share: float | tf.Tensor) -> Features:
     """Returns what a batch's drawings were when a share of their strokes was drawn.
 
     A drawing of n strokes is left with the first ceil(share * n) of them, scaled to fill the

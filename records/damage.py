@@ -34,7 +34,7 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
 
 
 @contextlib.contextmanager
-def explained_errors(files: Sequence[str], *, num_classes: int) -> Iterator[None]:
+def bad_records_named(files: Sequence[str], *, num_classes: int) -> Iterator[None]:
     """Where reading fails, says which record of which file is bad.
 
     Raises:

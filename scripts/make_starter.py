@@ -121,7 +121,7 @@ def readme(numbers: dict, conversion: dict, found: models.Model) -> str:
         eval_limit=EVAL_DRAWINGS,
         steps=numbers["metrics"]["global_step"],
         metrics=numbers["metrics"],
-        prefixes=numbers["first_strokes"],
+        beginnings=numbers["beginnings"],
         calibration_error=numbers["expected_calibration_error"],
         worst=sorted(numbers["classes"], key=lambda row: row["accuracy"])[:SHOWN_CATEGORIES],
     )

@@ -113,7 +113,7 @@ def test_first_strokes_are_the_ink_of_a_drawing_that_ends_there(share):
     lengths = np.array([len(drawing) for drawing in inks])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = {"ink": tf.constant(batch), "lengths": tf.constant(lengths)}
-        first = session.run(augmentation.first_strokes(features, share))
+        first = session.run(augmentation.beginning_of(features, share))
     expected = [ink.strokes_to_ink(s[: math.ceil(share * len(s))]) for s in drawings]
     assert first["lengths"].tolist() == [len(drawing) for drawing in expected]
     assert first["ink"].shape[1] == max(map(len, expected))

@@ -155,7 +155,7 @@ def test_nothing_edits_where_python_looks_for_modules():
         ("model_folder.models", "evaluation.evaluate", False),
         ("serving.exporting", "training.run", False),
         ("training.run", "serving.exporting", False),
-        ("training.run", "evaluation.outcomes", True),
+        ("training.run", "evaluation.guesses", True),
         ("common.files", "records.tfrecords", False),
         ("train_model", "create_dataset", False),
         ("train_model", "serving.exporting", True),

@@ -159,7 +159,7 @@ class PeerFailed(Exception):
 
 
 @contextlib.contextmanager
-def explained_errors(task: Task) -> Iterator[None]:
+def failed_peers_named(task: Task) -> Iterator[None]:
     """Where the work fails for another process, says so.
 
     Raises:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from common import estimators, terminal
 from common.errors import UserError
-from evaluation import evaluate, outcomes
+from evaluation import evaluate, guesses
 from model_folder import best, checkpoints, evaluations
 from records import class_list
 from training import summaries
@@ -25,7 +25,7 @@ class ProgressHook(estimators.SessionRunHook):
     """Prints step, loss, drawings a second and time left.
 
     The rate counts the steps' own time: saving and evaluating in between does not slow it, with
-    a `StepEnd` among the saving listeners.
+    a `StepEndListener` among the saving listeners.
     """
 
     def __init__(self, folder: str | None, *, batch_size: int, max_steps: int):
@@ -85,7 +85,7 @@ class ProgressHook(estimators.SessionRunHook):
         print(line, flush=True)
 
 
-class StepEnd(estimators.CheckpointSaverListener):
+class StepEndListener(estimators.CheckpointSaverListener):
     """Tells a `ProgressHook` that saving begins, which is done before its turn comes."""
 
     def __init__(self, progress: ProgressHook):
@@ -159,17 +159,17 @@ class StopHook(estimators.SessionRunHook):
 class EarlyStopHook(estimators.SessionRunHook):
     """Ends training when `patience` evaluations in a row brought nothing better."""
 
-    def __init__(self, after_evaluation: AfterEvaluation, *, patience: int):
-        self._after_evaluation = after_evaluation
+    def __init__(self, recorder: EvaluationRecorder, *, patience: int):
+        self._recorder = recorder
         self._patience = patience
 
     def after_run(self, run_context, run_values) -> None:
-        if self._after_evaluation.num_since_best >= self._patience:
+        if self._recorder.num_since_best >= self._patience:
             print(f"No better in {self._patience} evaluations: stopping early", flush=True)
             run_context.request_stop()
 
 
-class PinCheckpoint(estimators.SessionRunHook):
+class PinCheckpointHook(estimators.SessionRunHook):
     """Copies the checkpoint that an evaluator begins to evaluate to where the best is kept.
 
     The chief deletes old checkpoints, and an evaluation may take longer than it keeps them. The
@@ -184,7 +184,7 @@ class PinCheckpoint(estimators.SessionRunHook):
         best.pin(checkpoints.path_of(self._model_dir, step))
 
 
-class BeginEvaluation(estimators.SessionRunHook):
+class BeginEvaluationHook(estimators.SessionRunHook):
     """Takes note that a run evaluates, for its next start if it is killed meanwhile."""
 
     def __init__(self, model_dir: str):
@@ -210,7 +210,7 @@ def check_records(classes: Sequence[str], files: Sequence[str]) -> None:
         ) from None
 
 
-class AfterEvaluation(estimators.Exporter):
+class EvaluationRecorder(estimators.Exporter):
     """Prints, records and pictures each evaluation and keeps the best checkpoint.
 
     As an exporter, because Estimator hands its results to exporters alone.
@@ -220,7 +220,7 @@ class AfterEvaluation(estimators.Exporter):
 
     def __init__(
         self,
-        collector: outcomes.CollectOutcomes,
+        collector: guesses.CollectGuesses,
         *,
         classes: Sequence[str],
         training_files: Sequence[str],
@@ -252,10 +252,10 @@ class AfterEvaluation(estimators.Exporter):
         folder = estimator.eval_dir()
         rate = eval_result["drawings"] / self._collector.seconds
         summaries.write_scalar(folder, "drawings_per_second", rate, step=step)
-        summaries.write_outcomes(
+        summaries.write_guesses(
             folder,
             estimator.model_dir,
-            self._collector.outcomes(),
+            self._collector.guesses(),
             classes=self._classes,
             step=step,
             first=self._first,

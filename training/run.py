@@ -16,7 +16,7 @@ import model
 from common import errors, estimators
 from common.errors import UserError
 from common.settings import Settings, flag_value, rules, setting
-from evaluation import outcomes
+from evaluation import guesses
 from model_folder import best, checkpoints, description, evaluations
 from network import optimiser
 from records import damage
@@ -147,13 +147,13 @@ def train(run: Run, execution: Execution | None = None) -> Mapping[str, Any] | N
         batch_size=run.batch_size * execution.num_replicas(run),
         max_steps=run.steps,
     )
-    explained_errors = damage.explained_errors(
+    bad_records_named = damage.bad_records_named(
         [*run.training_files, *run.eval_files], num_classes=len(run.classes)
     )
     with (
-        explained_errors,
-        summaries.explained_errors(),
-        explained_divergence(progress, run.model_dir),
+        bad_records_named,
+        summaries.failed_writes_explained(),
+        divergence_explained(progress, run.model_dir),
         tempfile.TemporaryDirectory(prefix="drawings-") as scratch,
     ):
         start_from = find_first_weights(run, scratch=scratch)
@@ -236,11 +236,11 @@ def evaluate_last(run: Run, execution: Execution) -> Mapping[str, Any]:
     """
     with distribution.without_cluster():
         estimator = make_estimator(run, dataclasses.replace(execution, strategy=None))
-        collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
+        collector = guesses.CollectGuesses(kept_inks=guesses.KEPT_EMBEDDINGS)
         result = estimator.evaluate(
             eval_input_fn(run), hooks=[hooks.StopHook(execution.stop, save_to=None), collector]
         )
-        after_evaluation(run, collector).export(
+        make_recorder(run, collector).export(
             estimator, None, checkpoints.latest(run.model_dir), result, True
         )
     return result
@@ -294,8 +294,8 @@ def make_specs(
     run: Run, stop: hooks.StopSignal, *, progress: hooks.ProgressHook, first_step: int
 ) -> tuple[estimators.TrainSpec, estimators.EvalSpec]:
     """Makes what Estimator trains and evaluates with."""
-    collector = outcomes.CollectOutcomes(kept_inks=outcomes.KEPT_EMBEDDINGS)
-    recorder = after_evaluation(run, collector, by_evaluator=run.task.type == "evaluator")
+    collector = guesses.CollectGuesses(kept_inks=guesses.KEPT_EMBEDDINGS)
+    recorder = make_recorder(run, collector, by_evaluator=run.task.type == "evaluator")
     train_spec = estimators.TrainSpec(
         input_pipeline.training_input_fn(
             run.training_files,
@@ -311,7 +311,7 @@ def make_specs(
         max_steps=run.steps,
         hooks=[progress, *training_hooks(run, stop, recorder)],
         # Estimator refuses listeners where the processes of a cluster train in step.
-        saving_listeners=[hooks.StepEnd(progress)] if run.task.num_workers == 1 else None,
+        saving_listeners=[hooks.StepEndListener(progress)] if run.task.num_workers == 1 else None,
     )
     eval_spec = estimators.EvalSpec(
         eval_input_fn(run),
@@ -325,7 +325,7 @@ def make_specs(
 
 
 def training_hooks(
-    run: Run, stop: hooks.StopSignal, recorder: hooks.AfterEvaluation
+    run: Run, stop: hooks.StopSignal, recorder: hooks.EvaluationRecorder
 ) -> Iterator[estimators.SessionRunHook]:
     yield hooks.StopHook(stop, save_to=run.model_dir if run.task.is_chief else None)
     if run.task.is_chief:
@@ -339,9 +339,9 @@ def training_hooks(
 def evaluation_hooks(run: Run) -> Iterator[estimators.SessionRunHook]:
     if run.task.is_chief and run.task.num_workers == 1:
         # In a cluster the evaluator begins again by itself.
-        yield hooks.BeginEvaluation(run.model_dir)
+        yield hooks.BeginEvaluationHook(run.model_dir)
     if run.task.type == "evaluator":
-        yield hooks.PinCheckpoint(run.model_dir)
+        yield hooks.PinCheckpointHook(run.model_dir)
 
 
 def cluster_hook(run: Run) -> cluster.ClusterHook:
@@ -352,10 +352,10 @@ def cluster_hook(run: Run) -> cluster.ClusterHook:
     return cluster.ClusterHook(patience=run.cluster_timeout_secs, is_done=is_done)
 
 
-def after_evaluation(
-    run: Run, collector: outcomes.CollectOutcomes, **options: bool
-) -> hooks.AfterEvaluation:
-    return hooks.AfterEvaluation(
+def make_recorder(
+    run: Run, collector: guesses.CollectGuesses, **options: bool
+) -> hooks.EvaluationRecorder:
+    return hooks.EvaluationRecorder(
         collector,
         classes=run.classes,
         training_files=run.training_files,
@@ -371,7 +371,7 @@ def eval_input_fn(run: Run) -> input_pipeline.InputFn:
 
 
 @contextlib.contextmanager
-def explained_divergence(progress: hooks.ProgressHook, model_dir: str) -> Iterator[None]:
+def divergence_explained(progress: hooks.ProgressHook, model_dir: str) -> Iterator[None]:
     """Where training diverges, says what to do, as a ValueError."""
     try:
         yield

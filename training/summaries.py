@@ -13,8 +13,8 @@ from PIL import Image
 
 from common import estimators, files
 from drawings import pictures
-from evaluation import outcomes
-from network import outcome
+from evaluation import guesses
+from network import batch_guesses
 
 # Drawings a picture, four of them side by side: so their words can be read at the width that
 # TensorBoard gives a picture. And the training steps from one picture of them to the next.
@@ -36,7 +36,7 @@ def writer(folder: str) -> tf.compat.v1.summary.FileWriter:
 
 
 @contextlib.contextmanager
-def explained_errors() -> Iterator[None]:
+def failed_writes_explained() -> Iterator[None]:
     """Where a file of summaries cannot be written, as on a full disk, raises OSError.
 
     TensorFlow writes them in a thread, which prints a traceback and leaves an IndexError to whoever
@@ -74,7 +74,7 @@ def write_scalar(folder: str, tag: str, number: float, *, step: int) -> None:
     writer(folder).add_summary(tf.compat.v1.Summary(value=[value]), step)
 
 
-def guesses(
+def guesses_picture(
     inks: Sequence[np.ndarray],
     labels: Sequence[int],
     predictions: Sequence[int],
@@ -99,7 +99,7 @@ class PicturesHook(estimators.SessionRunHook):
         self._classes = classes
 
     def begin(self) -> None:
-        self._tensors = outcome.published()._asdict()
+        self._tensors = batch_guesses.published()._asdict()
         del self._tensors["embedding"]
         self._global_step = tf.compat.v1.train.get_global_step()
 
@@ -116,14 +116,14 @@ class PicturesHook(estimators.SessionRunHook):
             return
         batch = {name: values[:SHOWN_DRAWINGS] for name, values in run_values.results.items()}
         inks = [ink[:length] for ink, length in zip(batch.pop("ink"), batch.pop("lengths"))]
-        picture = guesses(inks, **batch, classes=self._classes)
+        picture = guesses_picture(inks, **batch, classes=self._classes)
         write_picture(self._folder, "guesses", picture, step=self._step)
 
 
-def write_outcomes(
+def write_guesses(
     folder: str,
     projector_folder: str,
-    seen: outcomes.Outcomes,
+    seen: guesses.Guesses,
     *,
     classes: Sequence[str],
     step: int,
@@ -143,7 +143,7 @@ def write_outcomes(
     """
     # Neighbours are of about one length (see input_pipeline.py), so they are taken far apart.
     shown = np.unique(np.linspace(0, len(seen.inks) - 1, SHOWN_DRAWINGS).astype(int))
-    picture = guesses(
+    picture = guesses_picture(
         [seen.inks[i] for i in shown],
         seen.labels[shown],
         seen.predictions[shown],
@@ -158,7 +158,7 @@ def write_outcomes(
 
 
 def _write_projector(
-    folder: str, seen: outcomes.Outcomes, *, classes: Sequence[str], first: bool
+    folder: str, seen: guesses.Guesses, *, classes: Sequence[str], first: bool
 ) -> None:
     """Writes embeddings, words, guesses and drawings into files as the projector reads them."""
     projector = os.path.join(folder, PROJECTOR_FOLDER)

@@ -7,7 +7,7 @@ from helpers import random_records, spoil_weights, write_records
 
 import input_pipeline
 from evaluation import evaluate as evaluation
-from evaluation import outcomes
+from evaluation import guesses
 from model_folder import models
 from records import tfrecords
 
@@ -20,20 +20,20 @@ def evaluate(trained, *, batch_size: int = 64, **changes):
 
 def test_any_batch_size_gives_the_same_numbers(trained):
     results = [evaluate(trained, batch_size=size) for size in (1, 7, 64)]
-    for metrics, seen, prefixes in results[1:]:
+    for metrics, seen, beginnings in results[1:]:
         for name, value in results[0][0].items():
             assert metrics[name] == pytest.approx(value, rel=1e-5), name
         assert (seen.confusion(6) == results[0][1].confusion(6)).all()
-        assert [p["accuracy"] for p in prefixes] == [p["accuracy"] for p in results[0][2]]
+        assert [p["accuracy"] for p in beginnings] == [p["accuracy"] for p in results[0][2]]
 
 
-def test_outcomes_are_the_records(trained):
-    metrics, seen, prefixes = evaluate(trained)
+def test_guesses_are_the_records(trained):
+    metrics, seen, beginnings = evaluate(trained)
     assert seen.correct.mean() == pytest.approx(metrics["accuracy"])
     assert len(seen.inks) == 48 and [*map(len, seen.inks)] == seen.lengths.tolist()
     assert seen.confusion(6).sum(axis=1).tolist() == [8] * 6
-    assert [p["stroke_share"] for p in prefixes] == [0.25, 0.5, 0.75, 1.0]
-    assert prefixes[-1]["accuracy"] == metrics["accuracy"]
+    assert [p["stroke_share"] for p in beginnings] == [0.25, 0.5, 0.75, 1.0]
+    assert beginnings[-1]["accuracy"] == metrics["accuracy"]
 
 
 def test_an_export_is_evaluated_as_its_checkpoint(trained):
@@ -86,7 +86,7 @@ def test_a_record_that_is_not_a_number_is_named(trained, tmp_path):
 
 
 def test_the_drawings_that_are_kept_are_as_long_as_all(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(outcomes, "KEPT_EMBEDDINGS", 256)
+    monkeypatch.setattr(guesses, "KEPT_EMBEDDINGS", 256)
     path = write_records(tmp_path / "eval.tfrecord-0", random_records(1024))
     found = models.find_model(str(trained.model_dir))
     monkeypatch.setattr(evaluation, "KEPT_INKS", 256)

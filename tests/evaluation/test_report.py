@@ -7,15 +7,15 @@ import pytest
 
 from drawings import ink
 from evaluation import report
-from evaluation.outcomes import Outcomes
+from evaluation.guesses import Guesses
 
 CLASSES = ["a & b", "<c>", "d"]
 DRAWING = ink.strokes_to_ink([[[0, 3, 9], [0, 5, 1]], [[4, 4], [0, 9]]])
 
 
-def outcomes(labels, predictions, probability=None, lengths=None) -> Outcomes:
+def guesses(labels, predictions, probability=None, lengths=None) -> Guesses:
     count = len(labels)
-    return Outcomes(
+    return Guesses(
         labels=np.array(labels),
         predictions=np.array(predictions),
         probability=np.array([0.9] * count if probability is None else probability),
@@ -26,7 +26,7 @@ def outcomes(labels, predictions, probability=None, lengths=None) -> Outcomes:
 
 
 def test_classes_and_what_they_are_taken_for():
-    seen = outcomes([0, 0, 0, 0, 2, 2], [0, 1, 2, 2, 2, 2])
+    seen = guesses([0, 0, 0, 0, 2, 2], [0, 1, 2, 2, 2, 2])
     confusion = seen.confusion(3)
     assert confusion.tolist() == [[1, 1, 2], [0, 0, 0], [0, 0, 2]]
     assert report.class_rows(confusion, CLASSES) == [
@@ -42,7 +42,7 @@ def test_classes_and_what_they_are_taken_for():
 
 
 def test_reliability_of_probabilities():
-    seen = outcomes([0] * 6, [0, 0, 1, 1, 0, 0], [0.91, 0.95, 0.99, 0.42, 0.48, 1.0])
+    seen = guesses([0] * 6, [0, 0, 1, 1, 0, 0], [0.91, 0.95, 0.99, 0.42, 0.48, 1.0])
     rows, error = report.reliability(seen)
     assert [(row["from"], row["count"]) for row in rows] == [(0.4, 2), (0.9, 4)]
     assert [row["accuracy"] for row in rows] == [0.5, 0.75]
@@ -52,14 +52,14 @@ def test_reliability_of_probabilities():
 
 def test_accuracy_by_length_covers_every_drawing():
     lengths = np.random.default_rng(0).integers(1, 200, 1000)
-    rows = report.by_length(outcomes([0] * 1000, lengths > 100, lengths=lengths))
+    rows = report.by_length(guesses([0] * 1000, lengths > 100, lengths=lengths))
     assert len(rows) == 10 and sum(row["count"] for row in rows) == 1000
     assert rows[0]["from"] == 2 and rows[-1]["to"] == lengths.max() + 1  # points, not rows of ink
     for before, row in zip(rows, rows[1:]):
         assert before["to"] < row["from"]
     right = sum(row["accuracy"] * row["count"] for row in rows)
     assert right == pytest.approx((lengths <= 100).sum())
-    (only,) = report.by_length(outcomes([0, 1], [0, 0]))
+    (only,) = report.by_length(guesses([0, 1], [0, 0]))
     assert only == {"from": 5, "to": 5, "count": 2, "accuracy": 0.5}
 
 
@@ -85,7 +85,7 @@ def write(folder, seen, *, title="x", classes=CLASSES) -> str:
         str(folder),
         title=title,
         metrics={**metrics, "drawings": len(seen.labels)},
-        prefixes=[{"stroke_share": 1.0, **metrics}],
+        beginnings=[{"stroke_share": 1.0, **metrics}],
         seen=seen,
         classes=classes,
         accept_threshold=0.5,
@@ -95,7 +95,7 @@ def write(folder, seen, *, title="x", classes=CLASSES) -> str:
 
 @pytest.mark.parametrize("mistakes", [True, False])
 def test_the_page_stands_alone(tmp_path, mistakes):
-    seen = outcomes([0, 0, 1, 2], [0, 1, 0, 2] if mistakes else [0, 0, 1, 2])
+    seen = guesses([0, 0, 1, 2], [0, 1, 0, 2] if mistakes else [0, 0, 1, 2])
     text = write(tmp_path / "out", seen, title="<script>alert(1)</script>")
     page = Page(text)
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
@@ -105,7 +105,7 @@ def test_the_page_stands_alone(tmp_path, mistakes):
 
 
 def test_the_page_is_for_phones_the_dark_and_those_who_cannot_see(tmp_path):
-    text = write(tmp_path, outcomes([0, 0, 1, 2], [0, 1, 0, 2]))
+    text = write(tmp_path, guesses([0, 0, 1, 2], [0, 1, 0, 2]))
     assert '<meta name="viewport" content="width=device-width' in text
     assert "prefers-color-scheme: dark" in text or "color-scheme: light dark" in text
 

@@ -102,13 +102,16 @@ def test_an_address_in_use_is_named(monkeypatch):
     error = tf.errors.UnknownError(None, None, "Could not start gRPC server")
     with (
         pytest.raises(distribution.PeerFailed, match="c:1, this process's address .* is in use"),
-        distribution.explained_errors(task),
+        distribution.failed_peers_named(task),
     ):
         raise error
     with (
         pytest.raises(distribution.PeerFailed, match="another process of the cluster failed .Una"),
-        distribution.explained_errors(task),
+        distribution.failed_peers_named(task),
     ):
         raise tf.errors.UnavailableError(None, None, "Socket closed")
-    with pytest.raises(tf.errors.UnknownError), distribution.explained_errors(distribution.Task()):
+    with (
+        pytest.raises(tf.errors.UnknownError),
+        distribution.failed_peers_named(distribution.Task()),
+    ):
         raise error

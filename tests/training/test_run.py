@@ -202,7 +202,7 @@ def test_a_run_that_goes_on_with_other_evaluation_data_says_so(data, tmp_path, c
 
 @pytest.mark.parametrize("stopped_at", [3, 6])
 def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypatch, stopped_at):
-    export = hooks.AfterEvaluation.export
+    export = hooks.EvaluationRecorder.export
 
     def stop(self, estimator, export_path, checkpoint_path, eval_result, **options):
         if eval_result["global_step"] == stopped_at:
@@ -211,7 +211,7 @@ def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypat
 
     params = dataclasses.replace(TINY, learning_rate=0.05)
     with monkeypatch.context() as patched, pytest.raises(hooks.Stopped):
-        patched.setattr(hooks.AfterEvaluation, "export", stop)
+        patched.setattr(hooks.EvaluationRecorder, "export", stop)
         train(data, tmp_path / "m", params=params, save_checkpoints_steps=3)
     before = [e["global_step"] for e in evaluations.read_evaluations(str(tmp_path / "m"))]
     assert before == [step for step in (3, 6) if step < stopped_at]
@@ -228,13 +228,13 @@ def test_an_evaluation_that_was_cut_off_is_made_up_for(data, tmp_path, monkeypat
 
 def test_evaluations_leave_no_graph_in_memory(data, tmp_path, monkeypatch):
     graphs = []
-    export = hooks.AfterEvaluation.export
+    export = hooks.EvaluationRecorder.export
 
     def count(self, *arguments, **options):
         export(self, *arguments, **options)
         graphs.append(sum(isinstance(one, tf.Graph) for one in gc.get_objects()))
 
-    monkeypatch.setattr(hooks.AfterEvaluation, "export", count)
+    monkeypatch.setattr(hooks.EvaluationRecorder, "export", count)
     train(data, tmp_path / "m", save_checkpoints_steps=1)
     assert len(graphs) == 6
     assert len(set(graphs[1:])) == 1

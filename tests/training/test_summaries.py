@@ -4,7 +4,7 @@ from helpers import CLASSES, read_records, train
 from PIL import Image
 
 from drawings import ink
-from evaluation.outcomes import Outcomes
+from evaluation.guesses import Guesses
 from training import summaries as written
 
 
@@ -75,7 +75,7 @@ def test_the_projector_has_a_row_a_word_and_a_picture_for_each_drawing(data, tmp
 
 def test_a_tab_in_a_name_does_not_shift_the_projectors_columns(tmp_path):
     drawing = ink.strokes_to_ink([[[0, 3], [0, 5]]])
-    seen = Outcomes(
+    seen = Guesses(
         labels=np.array([0, 1]),
         predictions=np.array([0, 0]),
         probability=np.array([0.9, 0.9]),
@@ -84,7 +84,7 @@ def test_a_tab_in_a_name_does_not_shift_the_projectors_columns(tmp_path):
         embeddings=np.zeros((2, 2), np.float32),
     )
     folder = str(tmp_path)
-    written.write_outcomes(folder, folder, seen, classes=["a\tb", "c"], step=1, first=True)
+    written.write_guesses(folder, folder, seen, classes=["a\tb", "c"], step=1, first=True)
     rows = (tmp_path / "projector/labels.tsv").read_text().splitlines()
     assert [row.split("\t") for row in rows] == [
         ["word", "guess", "result"],

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from common import estimators
-from network import outcome
+from network import batch_guesses
 
 # Drawings whose embeddings are kept, for TensorBoard's projector: as many as a browser moves with
 # ease. Batches come in a random order (see input_pipeline.py): the first ones are of all lengths.
@@ -16,7 +16,7 @@ KEPT_EMBEDDINGS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcomes:
+class Guesses:
     """The drawings of an evaluation, in the order in which they were read, and the guesses.
 
     Attributes:
@@ -47,14 +47,14 @@ class Outcomes:
         return cells.reshape(num_classes, num_classes)
 
 
-class CollectOutcomes(estimators.SessionRunHook):
+class CollectGuesses(estimators.SessionRunHook):
     """Keeps what the network made of each drawing of an evaluation."""
 
     def __init__(self, *, kept_inks: int):
         self._kept_inks = kept_inks
 
     def begin(self) -> None:
-        self._tensors = outcome.published()._asdict()
+        self._tensors = batch_guesses.published()._asdict()
         self._batches: list[dict[str, np.ndarray]] = []
         self._inks: list[np.ndarray] = []
         self._num_embeddings = 0
@@ -76,13 +76,13 @@ class CollectOutcomes(estimators.SessionRunHook):
         self._batches.append(batch)
         self.seconds = time.monotonic() - self._started  # since the evaluation's start
 
-    def outcomes(self) -> Outcomes:
-        """Returns the outcomes of the last evaluation."""
+    def guesses(self) -> Guesses:
+        """Returns the guesses of the last evaluation."""
 
         def joined(name: str) -> np.ndarray:
             return np.concatenate([batch[name] for batch in self._batches])
 
-        return Outcomes(
+        return Guesses(
             labels=joined("labels"),
             predictions=joined("predictions"),
             probability=joined("probability"),

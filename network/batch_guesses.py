@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
-class Outcome(NamedTuple):
+class BatchGuesses(NamedTuple):
     """A batch of drawings, and the guesses for them."""
 
     ink: tf.Tensor  # float32 [B, T, 3]
@@ -24,9 +24,11 @@ class Outcome(NamedTuple):
     def publish(self) -> None:
         """Makes it known in the current graph."""
         for name, tensor in self._asdict().items():
-            tf.compat.v1.add_to_collection(f"outcome/{name}", tensor)
+            tf.compat.v1.add_to_collection(f"guesses/{name}", tensor)
 
 
-def published() -> Outcome:
-    """Returns the outcome in the current graph; of several replicas, the first one's."""
-    return Outcome(*(tf.compat.v1.get_collection(f"outcome/{name}")[0] for name in Outcome._fields))
+def published() -> BatchGuesses:
+    """Returns the guesses in the current graph; of several replicas, the first one's."""
+    return BatchGuesses(
+        *(tf.compat.v1.get_collection(f"guesses/{name}")[0] for name in BatchGuesses._fields)
+    )
