@@ -11,7 +11,7 @@ differs from the classifier, is too slow, or names what nobody could.
 
 from __future__ import annotations
 
-from common import startup  # noqa: F401  # isort: skip  (first, see there)
+from common import quiet_tensorflow  # noqa: F401  # isort: skip  (first, see common/startup.py)
 
 import itertools
 import json

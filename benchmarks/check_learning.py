@@ -10,7 +10,7 @@ exit code 1 where a result is below its floor.
 
 from __future__ import annotations
 
-from common import startup  # noqa: F401  # isort: skip  (first, see there)
+from common import quiet_tensorflow  # noqa: F401  # isort: skip  (first, see common/startup.py)
 
 import json
 import pathlib

@@ -316,6 +316,16 @@ def read_categories() -> list[str]:
         return file.read().splitlines()
 
 
+def _check_url(base_url: str) -> None:
+    """Raises UserError for what urllib would not take for a URL."""
+    try:
+        scheme = urllib.parse.urlsplit(base_url).scheme
+    except ValueError:
+        scheme = ""
+    if not scheme:
+        raise UserError(f"--base_url={base_url}: not a URL; expected https://... for example")
+
+
 def download_all(
     categories: Sequence[str], output_path: str, *, base_url: str, max_lines: int
 ) -> dict[str, str]:
@@ -330,8 +340,7 @@ def download_all(
     for category in categories:
         if re.search(r"[/\\\0]", category) or category in (".", ".."):
             raise UserError(f"--categories: {category!r} cannot be the name of a file")
-    if not re.match(r"\w+:", base_url):
-        raise UserError(f"--base_url={base_url}: not a URL; expected https://... for example")
+    _check_url(base_url)
     os.makedirs(output_path, exist_ok=True)
     downloads = _Downloads(categories, output_path, base_url=base_url, max_lines=max_lines)
     return downloads.run()

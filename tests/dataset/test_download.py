@@ -9,6 +9,7 @@ import threading
 import pytest
 from helpers import run_program, start_program
 
+from common.errors import UserError
 from dataset import download
 
 LINES = [
@@ -204,6 +205,13 @@ def test_a_category_is_the_name_of_a_file(server, tmp_path, name):
     assert done.returncode == 1
     assert f"--categories: {name!r} cannot be the name of a file" in done.stderr
     assert not server.requests and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["server", "/data/quickdraw", "", "http://[::1"])
+def test_what_is_no_url_is_refused_by_its_flag(tmp_path, url):
+    with pytest.raises(UserError, match="--base_url=.*: not a URL; expected https://"):
+        download.download_all(["cat"], str(tmp_path / "in"), base_url=url, max_lines=1)
+    assert not (tmp_path / "in").exists()
 
 
 @pytest.mark.parametrize("plan", [[], ["cuts"], ["gzip"], [503]], ids=str)
