@@ -110,12 +110,27 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         sys.exit()
     try:
         arguments = flags.FLAGS(_with_flag_files(argv))
+        check_texts(flags.FLAGS)
     except (flags.Error, OSError, UserError) as error:
         # As absl says that a required flag is missing.
         message = re.sub(r"flag (\S+)=None: .*", r"\1 is required", str(error))
         sys.exit(fail(f"{message}\n{os.path.basename(argv[0])} --help lists the flags"))
     expand_homes(flags.FLAGS)
     return arguments
+
+
+def check_texts(values: flags.FlagValues) -> None:
+    """Refuses what is no UTF-8: neither TensorFlow's files nor reports can be named by it.
+
+    Raises:
+      UserError: the value of a flag is none.
+    """
+    for name in values:
+        value = values[name].value
+        try:
+            "".join(map(str, value if isinstance(value, list) else [value])).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"--{name}={value!r}: not UTF-8; rename it") from None
 
 
 def expand_homes(values: flags.FlagValues) -> None:

@@ -102,6 +102,20 @@ def test_a_home_folder_is_put_for_its_sign_in_every_text_flag(monkeypatch):
     assert (values.none, values.none_number) == ("x", 3)
 
 
+def test_a_flag_that_is_no_utf_8_is_refused_by_its_name():
+    values = flags.FlagValues()
+    flags.DEFINE_string("model_dir", None, "x", flag_values=values)
+    flags.DEFINE_list("categories", [], "x", flag_values=values)
+    values(["program", "--model_dir=кот", "--categories=кот,cat"])
+    programs.check_texts(values)
+    for name, given in (("model_dir", b"runs/\xff"), ("categories", b"cat,\xff")):
+        before = values[name].value
+        values[name].parse(os.fsdecode(given))
+        with pytest.raises(UserError, match=rf"--{name}=.*.udcff.*: not UTF-8"):
+            programs.check_texts(values)
+        values[name].value = before
+
+
 def test_flag_files_name_each_other_from_wherever_they_are_read(tmp_path, monkeypatch):
     recipes = tmp_path / "project/recipes"
     recipes.mkdir(parents=True)
