@@ -67,7 +67,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     """Opens a file, or standard input, as lines of ndjson.
 
     Raises:
-      ValueError: it holds something else.
+      UserError: it holds something else.
     """
     try:
         if path == STANDARD_INPUT:
@@ -164,7 +164,7 @@ def check_inputs(paths: Sequence[str]) -> None:
     """Refuses what cannot be read before the model is loaded.
 
     Raises:
-      ValueError: no file is given, or one of them is not there.
+      UserError: no file is given, or one of them is not there.
     """
     if not paths:
         raise UserError("no file given; - is standard input")

@@ -90,7 +90,7 @@ def match_files(patterns: str, *, flag: str = "the pattern") -> list[str]:
       flag: where it came from, for the message.
 
     Raises:
-      ValueError: one of them matches no file, or is a folder.
+      UserError: one of them matches no file, or is a folder.
     """
     try:
         # A comma may be part of a name.

@@ -203,7 +203,7 @@ def check_output_folder(path: str, *, flag: str) -> None:
     """Makes sure that a folder can stand at that path.
 
     Raises:
-      ValueError: a file stands there or above it, or nothing can be written there; `flag` named
+      UserError: a file stands there or above it, or nothing can be written there; `flag` named
         the path.
     """
     if is_remote(path):
@@ -224,7 +224,7 @@ def check_output_file(path: str, *, flag: str) -> None:
     """Makes sure that a file can be written at that path.
 
     Raises:
-      ValueError: a folder stands there, or there is none for it; `flag` named the path.
+      UserError: a folder stands there, or there is none for it; `flag` named the path.
     """
     if is_remote(path):
         return
@@ -238,7 +238,7 @@ def check_no_pattern(path: str, *, flag: str) -> None:
     """Refuses the name of a folder whose checkpoints TensorFlow would not find.
 
     Raises:
-      ValueError: the name holds one of PATTERN_CHARACTERS; `flag` gave it.
+      UserError: the name holds one of PATTERN_CHARACTERS; `flag` gave it.
     """
     found = [character for character in PATTERN_CHARACTERS if character in path]
     if found:

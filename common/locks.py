@@ -25,7 +25,7 @@ def only_writer(folder: str, *, busy: str, patience_secs: float = 0.0) -> Iterat
       patience_secs: how long to wait for that one to end.
 
     Raises:
-      ValueError: another program is in it.
+      UserError: another program is in it.
     """
     if files.is_remote(folder):
         yield

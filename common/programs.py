@@ -87,7 +87,7 @@ def flag_items(holder: flags.FlagHolder[list[str]]) -> list[str]:
     """Returns the items of a list flag, without the blanks around them; none where it is not given.
 
     Raises:
-      ValueError: it is given, and one of its items is empty.
+      UserError: it is given, and one of its items is empty.
     """
     items = [item.strip() for item in holder.value]
     if "" in items:

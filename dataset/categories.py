@@ -61,7 +61,7 @@ def find_categories(ndjson_path: str, *, only: Sequence[str] = ()) -> list[Categ
       The categories sorted by word, each with its index in that order.
 
     Raises:
-      ValueError: there is no file, none holds a usable drawing, or two hold the same category.
+      UserError: there is no file, none holds a usable drawing, or two hold the same category.
     """
     paths = _ndjson_files(ndjson_path)
     by_word: dict[str, Category] = {}
@@ -102,7 +102,7 @@ def _ndjson_files(folder: str) -> list[str]:
     """Finds the paths of a folder's ndjson files; what only has such a name is left out.
 
     Raises:
-      ValueError: there is none.
+      UserError: there is none.
     """
     if not files.is_folder(folder):
         raise UserError(f"--ndjson_path={folder}: no such folder")

@@ -71,7 +71,7 @@ def convert(
       The categories, with what became of their lines.
 
     Raises:
-      ValueError: nothing useful would come out.
+      UserError: nothing useful would come out.
       OSError, tf.errors.OpError: a file cannot be read or written.
     """
     if not any(split.drawings_per_class for split in splits):

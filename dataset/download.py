@@ -335,7 +335,7 @@ def download_all(
       The reason for each category that could not be had.
 
     Raises:
-      ValueError: the name of a category is not that of a file.
+      UserError: the name of a category is not that of a file.
     """
     for category in categories:
         if re.search(r"[/\\\0]", category) or category in (".", ".."):

@@ -77,7 +77,7 @@ def strokes_to_ink(strokes: Sequence[Stroke]) -> np.ndarray:
       float32 [points - 1, 3], see the module's docstring.
 
     Raises:
-      ValueError: the strokes are not a usable drawing; the message is the reason.
+      UserError: the strokes are not a usable drawing; the message is the reason.
     """
     return encode(_points_of(strokes))
 
@@ -98,7 +98,7 @@ def strokes_to_points(strokes: Sequence[Stroke]) -> np.ndarray:
       float32 [points, 3]: x, y, and 1.0 at the last point of a stroke, else 0.0.
 
     Raises:
-      ValueError: the strokes are not a usable drawing; the message is the reason.
+      UserError: the strokes are not a usable drawing; the message is the reason.
     """
     return _rows_of(_points_of(strokes))
 
@@ -122,7 +122,7 @@ def prepare(strokes: Sequence[Stroke]) -> tuple[Points, bool]:
       The points, and whether they were simplified.
 
     Raises:
-      ValueError: the strokes are not a usable drawing; the message is the reason.
+      UserError: the strokes are not a usable drawing; the message is the reason.
     """
     points = _points_of(strokes)
     if any(len(stroke) == 3 for stroke in strokes) or is_dense(points):
@@ -195,7 +195,7 @@ def simplify(strokes: Sequence[Stroke]) -> list[list[list[int]]]:
       A list of strokes `[xs, ys]`, integers from 0 to 255.
 
     Raises:
-      ValueError: the strokes are not a drawing; the message is the reason.
+      UserError: the strokes are not a drawing; the message is the reason.
     """
     xs, ys, stroke_ends = simplify_points(_points_of(strokes))
     parts = np.split(np.stack([xs, ys]).astype(int), stroke_ends[:-1], axis=1)
@@ -257,7 +257,7 @@ def encode(points: Points) -> np.ndarray:
     """Encodes points into ink, float32 [points - 1, 3].
 
     Raises:
-      ValueError: there is one point only.
+      UserError: there is one point only.
     """
     from drawings import point_loops  # here: see drawings/compiled.py
 
@@ -273,7 +273,7 @@ def _points_of(strokes: Sequence[Stroke]) -> Points:
     """Checks strokes and returns their points.
 
     Raises:
-      ValueError: the strokes are not a drawing; the message is the reason.
+      UserError: the strokes are not a drawing; the message is the reason.
     """
     _check_strokes(strokes)
     stroke_ends = np.cumsum([len(stroke[0]) for stroke in strokes])
@@ -297,7 +297,7 @@ def _rows_of(points: Points) -> np.ndarray:
     """float32 [points, 3]: x, y, and 1.0 at the last point of a stroke, else 0.0.
 
     Raises:
-      ValueError: there is one point only.
+      UserError: there is one point only.
     """
     _check_count(points)
     rows = np.zeros((len(points.xs), 3), np.float32)

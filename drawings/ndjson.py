@@ -80,7 +80,7 @@ def parse_line(line: bytes | str, *, recognized_only: bool = False) -> tuple[str
       The word, and the ink as float32 [points - 1, 3].
 
     Raises:
-      ValueError: the line holds no usable drawing. The message is the reason alone, the
+      UserError: the line holds no usable drawing. The message is the reason alone, the
         same for all lines that fail in the same way, so that reasons can be counted.
     """
     word, strokes = _word_and_strokes(line, recognized_only=recognized_only)
@@ -205,7 +205,7 @@ def parse_document(line: bytes | str) -> dict:
     A drawing that is a text of JSON is what that holds.
 
     Raises:
-      ValueError: there is none; the message is the reason.
+      UserError: there is none; the message is the reason.
     """
     if isinstance(line, str):
         line = line.encode("utf-8", "surrogatepass")

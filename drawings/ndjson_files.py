@@ -62,7 +62,7 @@ def open_ndjson(path: str) -> Iterator[IO[bytes]]:
     Raises:
       OSError: it cannot be read.
       NotDrawingsError: it is another archive than gzip.
-      ValueError: it is compressed, and damaged; also while it is read.
+      UserError: it is compressed, and damaged; also while it is read.
     """
     with files.open_bytes(path) as file, as_ndjson(file, path) as lines:
         yield lines

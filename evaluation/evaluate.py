@@ -35,7 +35,7 @@ def evaluate(
       lowest up to 1, its metrics, with the share itself as `stroke_share`.
 
     Raises:
-      ValueError: a record is bad, or the network's weights are not numbers.
+      UserError: a record is bad, or the network's weights are not numbers.
     """
     collector = guesses.CollectGuesses(kept_inks=KEPT_INKS)
     # Estimator leaves summaries behind, which are no part of the run's.
@@ -68,7 +68,7 @@ def check_finite(result: Mapping[str, float], *, checkpoint: str) -> None:
     """Refuses an evaluation whose loss is not a number.
 
     Raises:
-      ValueError: it is not; nothing of what such a network says means anything.
+      UserError: it is not; nothing of what such a network says means anything.
     """
     if not math.isfinite(result["loss"]):
         raise UserError(

@@ -50,7 +50,7 @@ def add_evaluation(
       How many evaluations of later steps than the best one's there are.
 
     Raises:
-      ValueError: a file of evaluations is damaged.
+      UserError: a file of evaluations is damaged.
     """
     evaluation = {name: value.item() for name, value in result.items()}
     step = evaluation["global_step"]
@@ -102,7 +102,7 @@ def bring_back(model_dir: str) -> None:
     """Where all checkpoints are gone but the best, makes that the one that training continues from.
 
     Raises:
-      ValueError: it is damaged.
+      UserError: it is damaged.
     """
     copy = best_checkpoint(model_dir)
     if checkpoints.by_step(model_dir) or copy is None:

@@ -101,7 +101,7 @@ def repair(model_dir: str) -> str | None:
       That checkpoint; None where there is none at all.
 
     Raises:
-      ValueError: there are checkpoints, and none of them is good.
+      UserError: there are checkpoints, and none of them is good.
     """
     listed = _listed(model_dir)
     # Those that the state file does not name come before, so that it decides where it can.

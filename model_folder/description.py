@@ -41,7 +41,7 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     """Writes what the folder's checkpoints are, or makes sure that it is the same as before.
 
     Raises:
-      ValueError: the folder holds a model with other hyper-parameters or classes.
+      UserError: the folder holds a model with other hyper-parameters or classes.
     """
     files.make_folder(model_dir)
     hparams_path = os.path.join(model_dir, HPARAMS_FILE)
@@ -84,7 +84,7 @@ def read_hparams(folder: str) -> model.HParams:
     """Reads the hyper-parameters of a folder of checkpoints, or of an export's description.
 
     Raises:
-      ValueError: they are not there, or not this program's.
+      UserError: they are not there, or not this program's.
     """
     described = _read(folder)
     described.pop(TEMPERATURE, None)

@@ -33,7 +33,7 @@ def read_evaluations(model_dir: str) -> list[Evaluation]:
     """Reads the metrics of all evaluations, each step's last ones, in the order of the steps.
 
     Raises:
-      ValueError: a file of them is damaged.
+      UserError: a file of them is damaged.
     """
     return merge(read_files(model_dir))
 
@@ -42,7 +42,7 @@ def read_files(model_dir: str) -> dict[str, list[Evaluation]]:
     """Reads the evaluations of each file by its name.
 
     Raises:
-      ValueError: a file is damaged.
+      UserError: a file is damaged.
     """
     return {
         name: _read_file(os.path.join(model_dir, name))

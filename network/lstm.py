@@ -38,7 +38,7 @@ def resolve_cell_type(cell_type: str) -> str:
     """Returns the cell type itself, or what `auto` means on this machine.
 
     Raises:
-      ValueError: cuDNN is asked for where there is no GPU.
+      UserError: cuDNN is asked for where there is no GPU.
     """
     if cell_type == "auto":
         return "cudnn_lstm" if hardware.has_gpu() else "block_lstm"

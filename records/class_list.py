@@ -24,7 +24,7 @@ def read_classes(path: str) -> list[str]:
     """Reads a class list.
 
     Raises:
-      ValueError: there is no such file, or it is empty or names a class twice.
+      UserError: there is no such file, or it is empty or names a class twice.
     """
     try:
         text = files.read_bytes(path).decode("utf-8-sig")
@@ -76,7 +76,7 @@ def check_beside_records(classes: Sequence[str], records: Sequence[str], *, what
       what: where `classes` come from, as the message begins.
 
     Raises:
-      ValueError: they differ.
+      UserError: they differ.
     """
     names = [os.path.split(path) for path in records]
     paths = {

@@ -21,7 +21,7 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
     """Looks at the first record of each file, so that a mistake shows before anything is built.
 
     Raises:
-      ValueError: a first record is bad, or no file holds any. `flag` named the files.
+      UserError: a first record is bad, or no file holds any. `flag` named the files.
     """
     problem = find_bad_record(files, num_classes=num_classes, records_per_file=1)
     if problem:
@@ -38,7 +38,7 @@ def bad_records_named(files: Sequence[str], *, num_classes: int) -> Iterator[Non
     """Where reading fails, says which record of which file is bad.
 
     Raises:
-      ValueError: one is, instead of what TensorFlow says. Other errors stay as they are.
+      UserError: one is, instead of what TensorFlow says. Other errors stay as they are.
     """
     try:
         yield

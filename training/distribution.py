@@ -75,7 +75,7 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
     """This process's task by TF_CONFIG, checked against the strategy.
 
     Raises:
-      ValueError: TF_CONFIG is not what the strategy needs.
+      UserError: TF_CONFIG is not what the strategy needs.
     """
     text = environment.get("TF_CONFIG", "")
     if distribution in ("none", "mirrored"):
@@ -113,7 +113,7 @@ def json_cluster(text: str) -> tuple[dict[str, list[str]], str, int]:
     """Returns the cluster of TF_CONFIG, and the task's type and index.
 
     Raises:
-      ValueError: the text is something else.
+      UserError: the text is something else.
     """
     try:
         config = json.loads(text)
@@ -138,7 +138,7 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy | None:
     """Makes the strategy that Estimator trains with; None where it needs none.
 
     Raises:
-      ValueError: the machine has not what the strategy needs.
+      UserError: the machine has not what the strategy needs.
     """
     if distribution == "mirrored":
         if not tf.config.list_physical_devices("GPU"):

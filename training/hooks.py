@@ -199,7 +199,7 @@ def check_records(classes: Sequence[str], files: Sequence[str]) -> None:
     """Makes sure that the records are still those of the class list.
 
     Raises:
-      ValueError: other ones were written in their place.
+      UserError: other ones were written in their place.
     """
     try:
         class_list.check_beside_records(classes, files, what="the model is")

@@ -31,7 +31,7 @@ def find_source(path: str) -> Source:
       path: a checkpoint, a folder of checkpoints, or an export's.
 
     Raises:
-      ValueError: there is none, or there are several and nothing says which.
+      UserError: there is none, or there are several and nothing says which.
     """
     flag = f"--warm_start_from={path}"
     path = files.model_folder(path)
@@ -81,7 +81,7 @@ def settings(
       scratch: folder for a checkpoint that lasts until training has begun.
 
     Raises:
-      ValueError: there is no checkpoint, or it is of another network.
+      UserError: there is no checkpoint, or it is of another network.
     """
     source = find_source(path)
     names = check_shapes(source.checkpoint, params=params, flag=f"--warm_start_from={path}")
@@ -111,7 +111,7 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
       them, but for the last layer's where it has another number of classes.
 
     Raises:
-      ValueError: the checkpoint cannot be read, or is of another network; `flag` named it.
+      UserError: the checkpoint cannot be read, or is of another network; `flag` named it.
     """
     try:
         shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
