@@ -19,8 +19,9 @@ function makeAnswers({ params, variables, weights, words }) {
     look: ({ strokes }) => {
       const ink = prepare(strokes);
       const { words, probabilities, isOwn } = student.guess(ink);
-      // Whoever teaches it a scribble wants that named.
-      return { words, probabilities, isScribble: !isOwn && isScribble(ink) };
+      // A scribble that was taught as a word is named by that word.
+      const isWild = !isOwn && isScribble(ink, Math.max(...probabilities));
+      return { words, probabilities, isScribble: isWild };
     },
     simplify: ({ strokes }) => simplify(strokes),
     study: ({ strokes }) => student.study(strokes),

@@ -1,11 +1,20 @@
 """What the page guesses, when it says so, and what it does when the part that guesses fails."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
-from helpers import NETWORKS, TINY, by_tensorflow, random_strokes, random_weights, resampled
+from helpers import (
+    NETWORKS,
+    TINY,
+    by_tensorflow,
+    random_strokes,
+    random_weights,
+    resampled,
+    run_program,
+)
 from page_driver import (
     GUESSER,
     always,
@@ -230,46 +239,104 @@ def test_what_is_asked_while_it_answers_is_answered_once_and_last(wide):
     assert seen == [0, 5]
 
 
-def turning_in_numpy(strokes) -> float:
-    """Radians of turning for each length of the unit square that a drawing is in."""
-    points = [np.array(stroke[:2], float) for stroke in ink.simplify(strokes)]
-    every = np.concatenate(points, axis=1)
-    extent = every.max(axis=1) - every.min(axis=1)
-    length = turned = 0.0
-    for stroke in points:
-        steps = np.diff(stroke / extent[:, np.newaxis])
-        length += np.hypot(*steps).sum()
-        angles = np.abs(np.diff(np.arctan2(steps[1], steps[0])))
-        turned += np.minimum(angles, 2 * np.pi - angles).sum()
-    return turned / max(length, 1.0)
+def movement_in_numpy(strokes) -> list[float]:
+    """Wiggles for each length of the unit square, crossings, the mean turn, the mean gap."""
+    rows = np.float64(ink.drawing_to_ink(strokes))
+    points = np.cumsum([[0, 0], *rows[:, :2]], axis=0)
+    lines = np.split(points, np.flatnonzero(rows[:, 2])[:-1] + 2)
+    wiggles, crossings, turns, length = 0, 0, [], 0.0
+    for line in lines:
+        steps = np.diff(line, axis=0)
+        length += np.hypot(*steps.T).sum()
+        turn = np.diff(np.arctan2(steps[:, 1], steps[:, 0])) / (2 * np.pi)
+        turn = 2 * np.pi * (turn - np.floor(turn + 0.5))
+        wiggles += np.count_nonzero(np.diff(np.sign(turn)))
+        turns += np.abs(turn).tolist()
+        for i in range(len(steps)):
+            for j in range(i + 2, len(steps)):
+                both = np.stack([steps[i], -steps[j]], axis=1)
+                if np.linalg.det(both):
+                    shares = np.linalg.solve(both, line[j] - line[i])
+                    crossings += ((shares > 0) & (shares < 1)).all()
+    gaps = [np.hypot(*(line[-1] - line[0])) for line in lines]
+    return [wiggles / max(length, 1), int(crossings), np.mean(turns or [0]), np.mean(gaps)]
 
 
-def test_turning_is_measured_along_strokes_and_not_between_them(wide):
+def movement(browser, drawings: list) -> list[list[float]]:
+    return run_modules(
+        browser,
+        ["points", "scribble"],
+        """return given[0].map((strokes) => {
+          const seen = scribbleModule.movement(pointsModule.prepare(strokes));
+          return [seen.wiggles, seen.crossings, seen.turn, seen.gap];
+        });""",
+        drawings,
+    )
+
+
+def test_how_a_pen_moved_is_measured_along_strokes_and_not_between_them(wide):
     rng = np.random.default_rng(0)
-    drawings = [random_walk(rng) for _ in range(20)] + [random_strokes(rng) for _ in range(20)]
-    drawings = [strokes for strokes in drawings if all(len(s[0]) > 1 for s in strokes)]
-    found = run_modules(
-        wide,
-        ["points", "scribble"],
-        "return given[0].map((s) => scribbleModule.turning(pointsModule.prepare(s)));",
-        [[[*stroke[:2], list(range(len(stroke[0])))] for stroke in d] for d in drawings],
+    # Not on a grid, where lines often touch: rounding would decide whether they cross.
+    drawings = [
+        rng.normal(0, 50, (rng.integers(1, 5), 2, length)).tolist() for length in range(2, 32)
+    ]
+    np.testing.assert_allclose(
+        movement(wide, drawings), [movement_in_numpy(d) for d in drawings], rtol=1e-6
     )
-    np.testing.assert_allclose(found, [turning_in_numpy(d) for d in drawings], rtol=1e-4)
-    judged = run_modules(
-        wide,
-        ["points", "scribble"],
-        "return given[0].map((s) => scribbleModule.isScribble(pointsModule.prepare(s)));",
-        [random_walk(np.random.default_rng(seed)) for seed in range(10)],
-    )
-    assert all(judged)
-    # A square: three corners along three sides of length one.
+
+
+def test_how_a_pen_moved_over_a_square_a_bow_and_a_zigzag(wide):
     square = [[[0, 255, 255, 0], [0, 0, 255, 255]]]
-    assert run_modules(
-        wide,
+    bow = [[[0, 255, 255, 0, 0], [0, 255, 0, 255, 0]]]  # its diagonals cross
+    zigzag = [[[0, 51, 102, 153, 204, 255], [0, 255, 0, 255, 0, 255]], [[0, 255], [0, 0]]]
+    measured = movement(wide, [square, bow, zigzag])
+    side = np.hypot(0.2, 1)
+    wiggles = 3 / (5 * side + 1)
+    turn = np.pi - 2 * np.arctan(0.2)
+    expected = [
+        [0, 0, np.pi / 2, 1],
+        [1 / (2 + 2 * np.sqrt(2)), 1, 3 * np.pi / 4, 0],
+        [wiggles, 0, turn, (np.sqrt(2) + 1) / 2],
+    ]
+    np.testing.assert_allclose(measured, expected, atol=1e-6)
+
+
+def are_scribbles(browser, drawings: list, probability: float) -> list[bool]:
+    return run_modules(
+        browser,
         ["points", "scribble"],
-        "return scribbleModule.turning(pointsModule.prepare(given[0]));",
-        square,
-    ) == pytest.approx(np.pi / 3)
+        """const [drawings, probability] = given;
+        return drawings.map((strokes) =>
+          scribbleModule.isScribble(pointsModule.prepare(strokes), probability));""",
+        drawings,
+        probability,
+    )
+
+
+def test_random_walks_are_scribbles_and_doodles_are_none(wide, tmp_path):
+    walks = [random_walk(np.random.default_rng(seed)) for seed in range(40)]
+    assert np.mean(are_scribbles(wide, walks, 0.9)) >= 0.95
+    run_program("scripts/make_doodles.py", f"--output_path={tmp_path}", "--drawings_per_class=20")
+    lines = [line for path in tmp_path.glob("*.ndjson") for line in path.read_text().splitlines()]
+    doodles = [json.loads(line)["drawing"] for line in lines]
+    assert len(doodles) == 200
+    assert np.mean(are_scribbles(wide, doodles, 0.9)) <= 0.01
+
+
+def test_of_real_drawings_few_are_scribbles(wide, quickdraw_data):
+    paths = sorted((quickdraw_data / "quickdraw" / "raw").glob("*.ndjson"))
+    drawings = [json.loads(path.read_text().splitlines()[0])["drawing"] for path in paths]
+    assert len(drawings) > 300
+    assert np.mean(are_scribbles(wide, drawings, 0.9)) < 0.015
+    assert np.mean(are_scribbles(wide, drawings, 0.5)) < 0.05
+
+
+def test_the_surer_the_network_the_wilder_a_pen_may_be(wide):
+    wild = [
+        [[0, 40, 20, 90, 60, 130, 90, 180, 140, 255], [0, 90, 20, 150, 40, 190, 80, 230, 99, 255]]
+    ]
+    judged = [are_scribbles(wide, [wild], p)[0] for p in (0.1, 0.5, 0.7, 0.99, 1.0)]
+    assert judged == [True, True, True, False, False]
 
 
 def test_a_scribble_gets_no_name_however_sure_the_network_is(wide, tmp_path):
