@@ -2,7 +2,7 @@
 
 import { byId, button, counted, make, refill } from "./elements.js";
 import { reportView } from "./modes.js";
-import { formatLine, newKeyId, readDrawings } from "./ndjson.js";
+import { formatLine, newKeyId, NotDrawingsError, readDrawings } from "./ndjson.js";
 import { pageWith } from "./save_page.js";
 import { fileNames, save } from "./saving.js";
 import { countPoints, sketch } from "./sketch.js";
@@ -104,8 +104,10 @@ export class TeachPanel {
     let read;
     try {
       read = await readDrawings(file);
-    } catch {
-      return `${file.name} could not be read: it has changed or is gone. Choose it again.`;
+    } catch (error) {
+      return error instanceof NotDrawingsError
+        ? `${file.name} ${error.message}.`
+        : `${file.name} could not be read: it has changed or is gone. Choose it again.`;
     }
     const { drawings, skipped, cut } = read;
     let added = 0;
@@ -119,7 +121,7 @@ export class TeachPanel {
     return [
       `${file.name}: ${counted(added, "drawing")}`,
       ...(added < drawings.length ? [`${drawings.length - added} were here already`] : []),
-      ...(reasons.length ? [`lines skipped: ${reasons.join(", ")}`] : []),
+      ...(reasons.length ? [`skipped: ${reasons.join(", ")}`] : []),
       ...(cut ? ["the rest of the file was left out"] : []),
     ].join("; ");
   }

@@ -1,5 +1,7 @@
 """One's own words: kept, opened, saved, deleted, and never lost without a word."""
 
+import base64
+import gzip
 import json
 import re
 import zipfile
@@ -24,7 +26,7 @@ from page_driver import (
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from drawings import ink
+from drawings import ink, ndjson, ndjson_files
 from records import tfrecords
 from serving import classifier
 
@@ -219,10 +221,10 @@ def test_files_are_opened_with_the_reasons_of_what_is_skipped(teaching, tmp_path
     long.write_bytes(ndjson_line("long", strokes) + no_end)
     said = open_files(teaching, damaged, long).split("\n")
     assert len(said) == 2  # a line for each file
-    assert said[0].startswith("damaged.ndjson: 2 drawings; lines skipped: ")
+    assert said[0].startswith("damaged.ndjson: 2 drawings; skipped: ")
     for reason in ("malformed JSON (3)", "no drawing (1)", "not a JSON object (1)"):
         assert reason in said[0]
-    assert said[1].startswith("long.ndjson: 1 drawing; lines skipped: malformed JSON (1)")
+    assert said[1].startswith("long.ndjson: 1 drawing; skipped: malformed JSON (1)")
     assert kept(teaching) == ["<b>cow</b> 2", "long 1"]
 
 
@@ -234,6 +236,98 @@ def test_a_drawing_that_is_here_already_is_not_taken_twice(teaching, tmp_path):
     assert open_files(teaching, path) == said
     assert open_files(teaching, path) == "cow.ndjson: 0 drawings; 5 were here already"
     assert kept(teaching) == ["cow 3"]
+
+
+def as_files() -> dict[str, bytes]:
+    """The same drawings in every form that the programs read, and what they do not."""
+    documents = [
+        {"word": "cow", "drawing": SQUARE, "key_id": str(number), "note": 'a "]}" in a text'}
+        for number in range(3)
+    ]
+    documents += [{"word": "кот", "drawing": json.dumps(SQUARE)}, {"word": "cow"}, [1]]
+    lines = "".join(json.dumps(document) + "\n" for document in documents)
+    laid_out = "\n".join(json.dumps(document, indent=2) for document in documents[:5])
+    array = json.dumps(documents)
+    return {
+        "lines": lines.encode(),
+        "lines after a mark": b"\xef\xbb\xbf" + lines.encode(),
+        "UTF-16": lines.encode("utf-16"),
+        "UTF-16 without a mark": lines.encode("utf-16-be"),
+        "gzip": gzip.compress(lines.encode()),
+        "an array": array.encode(),
+        "a laid out array": json.dumps(documents, indent=1, ensure_ascii=False).encode(),
+        "arrays": (array + array).encode(),
+        "objects over many lines": laid_out.encode(),
+        "an array, compressed": gzip.compress(array.encode("utf-16")),
+        "an array that ends early": array[:-40].encode(),
+        "a text of no JSON": b'{"word": "cow", "drawing": "[[[0, 1]"}',
+        "lines after an empty array": b"[]\n" + lines.encode(),
+        "nothing": b"",
+        "zip": b"PK\x03\x04 and more",
+        "bzip2": b"BZh91AY",
+        "xz in gzip": gzip.compress(b"\xfd7zXZ\x00"),
+    }
+
+
+def read_by_python(path) -> list:
+    """The words and points of a file's drawings, and the reasons; or the reason for the file."""
+    try:
+        with ndjson_files.open_ndjson(str(path)) as file:
+            lines = [line for line in file.read().split(b"\n") if line.strip()]
+    except ndjson_files.NotDrawingsError as error:
+        return [str(error)]
+    drawings, reasons = [], []
+    for line in lines:
+        try:
+            word, rows = ndjson.parse_line(line)
+            drawings.append([word, len(rows) + 1])
+        except ValueError as error:
+            reasons.append(str(error))
+    return [drawings, sorted(reasons)]
+
+
+def test_files_are_read_in_every_form_that_the_programs_read(wide, tmp_path):
+    files = as_files()
+    answers = run_modules(
+        wide,
+        ["points", "ndjson"],
+        """const read = async (text) => {
+          const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+          try {
+            const { drawings, skipped } = await ndjsonModule.readDrawings(new Blob([bytes]));
+            const points = (strokes) => strokes.reduce((sum, [xs]) => sum + xs.length, 0);
+            const reasons = [...skipped].flatMap(([reason, count]) => Array(count).fill(reason));
+            return [drawings.map(({ word, strokes }) => [word, points(strokes)]), reasons.sort()];
+          } catch (error) {
+            return [error.message];
+          }
+        };
+        return Promise.all(given[0].map(read));""",
+        [base64.b64encode(content).decode() for content in files.values()],
+    )
+    path = tmp_path / "drawings"
+    for (form, content), answer in zip(files.items(), answers, strict=True):
+        path.write_bytes(content)
+        assert answer == read_by_python(path), form
+    by_form = dict(zip(files, answers))
+    assert by_form["an array"] == [
+        [["cow", 5]] * 3 + [["кот", 5]],
+        ["no drawing", "not a JSON object"],
+    ]
+    assert by_form["zip"] == ["is a zip archive; unpack it"]
+
+
+def test_a_file_of_another_kind_is_refused_with_its_name(teaching, tmp_path):
+    paths = [tmp_path / "a.zip", tmp_path / "b.gz", tmp_path / "c.ndjson.gz"]
+    paths[0].write_bytes(b"PK\x03\x04")
+    paths[1].write_bytes(gzip.compress(b"cow" * 99)[:20])
+    paths[2].write_bytes(gzip.compress(ndjson_line("cow", SQUARE)))
+    assert open_files(teaching, *paths).split("\n") == [
+        "a.zip is a zip archive; unpack it.",
+        "b.gz is a damaged gzip file, or this browser cannot unpack it.",
+        "c.ndjson.gz: 1 drawing",
+    ]
+    assert kept(teaching) == ["cow 1"]
 
 
 def read_drawings(browser, count: int) -> list:
