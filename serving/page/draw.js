@@ -57,6 +57,6 @@ export class DrawPanel {
         : []),
       button("Something else", () => this.setGoal(null)),
     );
-    this.app.talk.say(`Draw ${name} for me!`);
+    this.app.talk.say(`Draw ${name}!`);
   }
 }

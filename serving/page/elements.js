@@ -37,7 +37,7 @@ export function counted(count, noun) {
 }
 
 export function percent(share) {
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
+  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)}%`;
 }
 
 /** A row of a list of guesses, with a bar as long as it is likely; `picture` shows the word. */

@@ -1,12 +1,13 @@
 // The end of a game: the drawings, how they came about, and a picture of them.
 
-import { button, make } from "./elements.js";
+import { button, make, makeSvg } from "./elements.js";
 import { canShare, pictureOf, share } from "./picture.js";
 import { replayed } from "./replay.js";
 import { save } from "./saving.js";
 import { withArticle } from "./sentences.js";
 import { sketches } from "./sketch.js";
 
+const REPLAY_ICON = "M8 5.5v13l11-6.5z";
 const MAX_NAMED = 4; // of a round
 const REPLAY_MILLISECONDS = 700; // from the replay of one drawing to that of the next
 
@@ -28,18 +29,26 @@ function onTheWay({ word, named, seconds }) {
   return `${seconds === null ? "I took it for" : "At first I saw"} ${others.join(" … ")}.`;
 }
 
+function replayButton(word, play) {
+  const icon = makeSvg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, makeSvg("path", { d: REPLAY_ICON }));
+  const replay = button("", play, { class: "icon", "aria-label": `Replay ${word}`, title: "Replay" });
+  replay.append(icon);
+  return replay;
+}
+
 function roundItem(round, examples) {
   const { word, strokes, seconds } = round;
   const isRight = seconds !== null;
   const { svg, play } = replayed(strokes, `Your drawing of ${word}`);
   const picture = strokes.length
-    ? make("div", { class: "picture" }, svg, button("Replay", play, { "aria-label": `Replay ${word}` }))
+    ? make("div", { class: "picture" }, svg)
     : make("div", { class: "picture soft" }, "You drew nothing.");
+  const title = make("h3", {}, word, make("span", {}, isRight ? ` ✓ ${seconds.toFixed(1)} s` : " – missed"));
   const item = make(
     "li",
     { class: isRight ? "right" : "missed" },
     picture,
-    make("h3", {}, word, make("span", {}, isRight ? ` ✓ ${seconds.toFixed(1)} s` : " – missed")),
+    make("div", { class: "caption" }, title, strokes.length ? replayButton(word, play) : ""),
     strokes.length ? make("p", { class: "soft" }, onTheWay(round)) : "",
   );
   if (examples.length) {
@@ -70,7 +79,7 @@ export function endView(game, examples, { onAgain, onMissed }) {
   const picture = () => pictureOf(game.rounds, `Draw, and it guesses: ${title}`);
   const actions = [button("Play again", onAgain, { class: "main" })];
   if (game.missed.length) {
-    actions.push(button("Play the missed words", onMissed));
+    actions.push(button("Play missed words", onMissed));
   }
   actions.push(button("Save picture", async () => save("drawings.png", await picture())));
   if (canShare()) {

@@ -238,7 +238,7 @@ export class PlayPanel {
     const examples = (this.app.examples.get(round.word) || []).slice(0, 3);
     const children = roundCard(round, isOver, examples, () => this.next());
     this.showCard(children, "banner");
-    this.panel.querySelector(".actions").hidden = true;
+    this.showActions(false);
     this.app.say(children[1].textContent);
     if (isRight) {
       this.app.talk.say(`I know, it’s ${withArticle(round.word)}!`);
@@ -255,6 +255,13 @@ export class PlayPanel {
     this.card.querySelector("button").focus({ preventScroll: true });
   }
 
+  /** Shows what a round can be skipped and paused with; there is nothing of it before a round. */
+  showActions(areShown) {
+    for (const actions of this.panel.querySelectorAll(".actions")) {
+      actions.classList.toggle("away", !areShown);
+    }
+  }
+
   pause() {
     if (this.isPaused) {
       return;
@@ -262,6 +269,7 @@ export class PlayPanel {
     this.isPaused = true;
     this.game.pause(this.now());
     this.app.board.setEnabled(false);
+    this.showActions(false);
     this.showCard(pauseCard(this.game, () => this.goOn(), () => this.leave()));
     this.app.say("Paused");
   }
@@ -270,6 +278,7 @@ export class PlayPanel {
     this.isPaused = false;
     if (this.stage === "round") {
       this.card.hidden = true;
+      this.showActions(true);
       this.game.goOn(this.now());
       this.app.board.setEnabled(true);
       byId("board").focus({ preventScroll: true });

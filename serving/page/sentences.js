@@ -7,13 +7,15 @@ const WITHOUT_ARTICLE = new Set(
     "toothpaste,underwear,yoga"
   ).split(","),
 );
+// Words of one's own that begin with one of these take no article.
+const DETERMINED = /^(an?|the|my|your|his|her|its|our|their|this|that|some) /i;
 const SINGULAR = /(ss|us|bus|lens|canvas)$/;
 const MAX_TRAIL = 3;
 
 /** "a crab", "an ant", "The Mona Lisa", "scissors". */
 export function withArticle(word) {
   const isPlural = word.endsWith("s") && !SINGULAR.test(word);
-  if (!/^[a-z]/.test(word) || WITHOUT_ARTICLE.has(word) || isPlural) {
+  if (!/^[a-z]/.test(word) || WITHOUT_ARTICLE.has(word) || isPlural || DETERMINED.test(word)) {
     return word;
   }
   return /^[aeio]|^hour|^u(?!n[iu]|ke|t)/.test(word) ? `an ${word}` : `a ${word}`;

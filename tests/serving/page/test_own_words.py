@@ -195,7 +195,7 @@ def test_a_game_is_played_with_the_words_that_were_taught(wide, tmp_path):
     assert "2 words" in text_of(wide, "panel-play")
     press(wide, "Start")
     press(wide, "Draw it")
-    (word,) = re.findall(r"Draw (hook|dash)", text_of(wide, "task"))
+    (word,) = re.findall(r"Draw\s(hook|dash)", text_of(wide, "task"))
     draw(wide, CORNER if word == "hook" else LINE)
     until(lambda: "Yes" in text_of(wide, "card"))
 

@@ -116,7 +116,7 @@ def test_a_word_is_looked_up_and_drawn(browser, tmp_path):
     assert text_of(browser, "words-count") == "1 word with “E”"
     press(browser, "bee")
     assert find(browser, "panel-draw").is_displayed()
-    assert text_of(browser, "bubble") == "Draw a bee for me!"
+    assert text_of(browser, "bubble") == "Draw a bee!"
     assert len(browser.find_elements(By.CSS_SELECTOR, "#goal .sketches svg")) == 2
     draw(browser, CORNER)
     until(lambda: text_of(browser, "bubble") == "I know, it’s a bee!")
