@@ -116,8 +116,14 @@ def draw(browser, strokes=CORNER, *, by: str = "") -> None:
     actions.perform()
 
 
+def settle(browser) -> None:
+    """Waits until all that is shown is of what is drawn now."""
+    until(lambda: not evaluate(browser, "document.querySelectorAll('[aria-busy=true]').length"))
+
+
 def guesses(browser) -> list[tuple[str, float]]:
-    """What the list of guesses shows."""
+    """What the list of guesses shows of what is drawn now."""
+    settle(browser)
     rows = evaluate(
         browser,
         "[...document.querySelectorAll('#guesses li')].map((row) =>"

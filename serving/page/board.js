@@ -1,4 +1,4 @@
-// What is drawn on: it fills whatever room it has, and all that is drawn stays in sight.
+// What is drawn on. It fills its place, and all of the drawing stays in sight.
 
 import { History } from "./history.js";
 import { KeyboardPen } from "./keyboard_pen.js";
@@ -7,7 +7,7 @@ import { boundsOf, drawDot, drawStrokes } from "./sketch.js";
 
 // Units along the longer side of an empty board, however large it is shown; strokes are in these.
 const UNITS = 800;
-// Between strokes of which nobody knows how far apart they were drawn.
+// Between strokes whose distance in time is unknown.
 const PAUSE_MILLISECONDS = 500;
 
 export class Board {

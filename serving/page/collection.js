@@ -1,4 +1,4 @@
-// One's own drawings, kept in the browser: in IndexedDB where there is one, else in memory.
+// The user's drawings, kept in the browser: in IndexedDB where possible, else in memory.
 
 const DATABASE = "drawings"; // of the pages that were not saved with drawings inside
 const STORE = "drawings";
@@ -118,7 +118,7 @@ export class Collection {
     }
   }
 
-  /** Makes requests in one transaction, some at a time. */
+  /** Makes requests in one transaction, in batches. */
   async transact(items, request) {
     const transaction = this.database.transaction(STORE, "readwrite");
     const done = new Promise((resolve, reject) => {
@@ -129,11 +129,11 @@ export class Collection {
     const results = [];
     try {
       for (let start = 0; start < items.length; start += REQUESTS_AT_ONCE) {
-        const some = items.slice(start, start + REQUESTS_AT_ONCE);
-        results.push(...(await Promise.all(some.map((item) => finished(request(store, item))))));
+        const batch = items.slice(start, start + REQUESTS_AT_ONCE);
+        results.push(...(await Promise.all(batch.map((item) => finished(request(store, item))))));
       }
     } catch (error) {
-      done.catch(() => {}); // what follows is of the error's making
+      done.catch(() => {}); // follows from the error
       try {
         transaction.abort();
       } catch {

@@ -1,4 +1,4 @@
-// Drawing what one likes, or a word that was chosen: the likeliest guesses.
+// Drawing anything, or a chosen word: the likeliest guesses.
 
 import { celebrate } from "./confetti.js";
 import { button, byId, guessRow, make } from "./elements.js";

@@ -7,6 +7,11 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Tells whether what an element shows is about to be replaced. */
+export function setBusy(element, isBusy) {
+  element.setAttribute("aria-busy", String(isBusy));
+}
+
 /** A new element: its attributes, then what is in it, elements or text. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);

@@ -4,7 +4,7 @@
  * @param {string} text base64 of bytes: for each word the number of drawings, of each the number of
  *   strokes, of each the number of points, then their xs and their ys.
  * @param {string[]} words in the order of the list.
- * @returns {Map<string, number[][][][]>} drawings by word; none where nobody packed any.
+ * @returns {Map<string, number[][][][]>} drawings by word; empty where none were packed.
  */
 export function unpackExamples(text, words) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -1,8 +1,8 @@
-// Words for a game: those that the network knows well enough for a player to be fair.
+// Words for a game: those that the network knows well enough to be fair.
 
 import { likeliest } from "./guesser.js";
 
-// Of the examples of a word it names at least so many.
+// The share of a word's examples that it must name.
 const MIN_SHARE = 0.5;
 
 /**

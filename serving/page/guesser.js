@@ -6,7 +6,7 @@ import { checkStrokes, DrawingError, prepare, simplify } from "./points.js";
 import { isScribble } from "./scribble.js";
 import { Student } from "./study.js";
 
-// A worker that has not answered for so long has been killed, or will not be in time for anyone.
+// A worker that has not answered for so long has been killed, or its answer would come too late.
 const PATIENCE_MILLISECONDS = 8000;
 const LEARNING_PATIENCE_MILLISECONDS = 60000;
 const MAX_TRIES = 2;
@@ -105,7 +105,7 @@ export class Guesser {
   take({ id, value, reason, isDrawingError }) {
     const asked = this.waiting.get(id);
     if (!asked) {
-      return; // it was given up
+      return; // given up meanwhile
     }
     this.waiting.delete(id);
     this.watch();
@@ -178,7 +178,7 @@ export class Guesser {
   }
 
   async askOf(strokes, question) {
-    checkStrokes(strokes); // what is no drawing may not even be posted
+    checkStrokes(strokes); // a function among them could not be posted
     return this.ask({ question, strokes });
   }
 

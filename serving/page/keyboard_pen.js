@@ -1,4 +1,5 @@
-// Drawing by keyboard: arrows move a pen, the space bar puts it down and lifts it.
+// Drawing by keyboard: arrows move a pen, two at once diagonally; the space bar puts it down and
+// lifts it.
 
 const STEP = 1 / 32; // of the board's shorter side
 const FINE = 1 / 4; // of a step, with Shift
@@ -14,7 +15,9 @@ export class KeyboardPen {
     this.board = board;
     this.isDown = false;
     this.at = null; // as shares of the board's sides
+    this.held = new Set(); // arrow keys
     element.addEventListener("keydown", (event) => this.press(event));
+    element.addEventListener("keyup", ({ key }) => this.held.delete(key));
     element.addEventListener("blur", () => this.leave());
   }
 
@@ -22,9 +25,9 @@ export class KeyboardPen {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.board.canDraw) {
       return;
     }
-    const direction = DIRECTIONS[event.key];
-    if (direction) {
-      this.step(direction, event);
+    if (event.key in DIRECTIONS) {
+      this.held.add(event.key);
+      this.step(event);
     } else if (event.key === " " && !event.repeat) {
       this.toggle(event);
     } else if (event.key === "Escape" && this.at) {
@@ -35,7 +38,10 @@ export class KeyboardPen {
     event.preventDefault();
   }
 
-  step([dx, dy], event) {
+  step(event) {
+    const [dx, dy] = [0, 1].map((axis) =>
+      [...this.held].reduce((sum, key) => sum + DIRECTIONS[key][axis], 0),
+    );
     const { clientWidth, clientHeight } = this.element;
     const pixels = Math.min(clientWidth, clientHeight) * STEP * (event.shiftKey ? FINE : 1);
     const within = (value) => Math.min(Math.max(value, 0), 1);
@@ -61,6 +67,7 @@ export class KeyboardPen {
 
   /** Lifts the pen and shows it no longer. */
   leave() {
+    this.held.clear();
     if (this.isDown) {
       this.isDown = false;
       this.board.end();

@@ -289,9 +289,9 @@ function leaveOut({ inverse, side, coefficients, labels, kinds, numWords }) {
     const d = hasBeginning ? product(row + 1, row + 1) : 1;
     const determinant = a * d - b * b;
     for (let word = 0; word < numWords; word++) {
-      const own = coefficients[row * numWords + word];
-      const other = hasBeginning ? coefficients[(row + 1) * numWords + word] : 0;
-      const residual = (d * own - b * other) / determinant;
+      const whole = coefficients[row * numWords + word];
+      const begun = hasBeginning ? coefficients[(row + 1) * numWords + word] : 0;
+      const residual = (d * whole - b * begun) / determinant;
       results[i * numWords + word] = (labels[row] === word ? 1 : 0) - residual;
     }
   });

@@ -1,4 +1,4 @@
-// Which words are guessed: a choice, wherever on the page it is offered.
+// The choice of which words are guessed, offered in two places.
 
 import { counted, make, percent, refill } from "./elements.js";
 import { MODES } from "./vocabulary.js";
@@ -9,17 +9,17 @@ const MAX_CONFUSIONS = 5;
 export class ModeChoice {
   /**
    * @param {HTMLElement[]} elements to fill; hidden while there is nothing to choose.
-   * @param {OwnWords} own
+   * @param {OwnWords} ownWords
    * @param {function(string): void} onChoice told the mode that was chosen.
    */
-  constructor(elements, own, onChoice) {
+  constructor(elements, ownWords, onChoice) {
     this.elements = elements;
-    this.own = own;
+    this.ownWords = ownWords;
     this.onChoice = onChoice;
   }
 
   render() {
-    const offered = MODES.filter((mode) => this.own.offers(mode));
+    const offered = MODES.filter((mode) => this.ownWords.offers(mode));
     for (const element of this.elements) {
       element.hidden = offered.length < 2;
       if (element.hidden) {
@@ -35,12 +35,12 @@ export class ModeChoice {
 
   option(mode, name) {
     const labels = {
-      network: counted(this.own.networkWords.length, "word"),
+      network: counted(this.ownWords.networkWords.length, "word"),
       own: "My words",
       both: "Both",
     };
     const input = make("input", { type: "radio", name, value: mode, "data-key": mode });
-    input.checked = mode === (this.own.offers(this.own.mode) ? this.own.mode : "network");
+    input.checked = mode === (this.ownWords.offers(this.ownWords.mode) ? this.ownWords.mode : "network");
     input.addEventListener("change", () => this.onChoice(mode));
     return make("label", {}, input, make("span", {}, labels[mode]));
   }

@@ -1,10 +1,10 @@
-// Which word is named while one draws: not every flicker of the first place is worth a word.
+// Which word is named during a drawing: the first place flickers, the name should not.
 
-// Of a new look, in the mean with those before it.
+// The weight of a new look in the running mean.
 const WEIGHT = 0.35;
 // Below this nothing is named.
 const MIN_PROBABILITY = 0.2;
-// Another word is named when it is so many times as likely as the one before.
+// Another word is named once it is so many times as likely.
 const LEAD = 2;
 
 export class Namer {
@@ -25,7 +25,7 @@ export class Namer {
     this.isSure = false;
   }
 
-  /** The word as of now; null for none, as it has no idea. */
+  /** The word as of now; null where it has no idea. */
   get word() {
     return this.hasIdea ? this.named[this.named.length - 1] : null;
   }

@@ -1,4 +1,4 @@
-// One's own words, learnt from the drawings that were kept, in a worker of their own.
+// The user's words, learnt from the kept drawings in a separate worker.
 
 import { latestOnly } from "./guesser.js";
 import { REFERENCE } from "./learn.js";
@@ -7,8 +7,8 @@ import { makeVocabulary } from "./vocabulary.js";
 
 // A word is learnt from its second drawing on.
 const FEWEST_DRAWINGS = 2;
-// Rows to learn from: as many as take some seconds. Where there are more, beginnings are left out,
-// then the oldest drawings of the words that have most.
+// Rows to learn from, as many as take a few seconds. With more, beginnings are left out first, then the
+// oldest drawings of the words that have most.
 const MAX_ROWS = 2000;
 
 /**
@@ -31,7 +31,7 @@ export function learnableWords(byWord) {
 }
 
 /**
- * How good one's own words are, of what `learn` found by leaving each drawing out.
+ * How well the user's words are recognised, by the guesses that `learn` made of each drawing without it.
  *
  * @param {string[]} words
  * @param {number[]} labels of the drawings, the word's number.
@@ -116,13 +116,13 @@ export class OwnWords {
     const wholes = rows.drawings.map((drawing, i, all) => drawing !== all[i - 1]);
     const labels = [...rows.labels].filter((label, i) => wholes[i] && label !== REFERENCE);
     const taken = mode === "both" ? checked.taken : null;
-    const found = { ...report(words, labels, checked.guesses), taken };
-    this.take(makeVocabulary(mode, this.networkWords, words, head), found);
+    const newReport = { ...report(words, labels, checked.guesses), taken };
+    this.take(makeVocabulary(mode, this.networkWords, words, head), newReport);
   }
 
-  take(vocabulary, found) {
+  take(vocabulary, newReport) {
     this.progress = null;
-    this.report = found;
+    this.report = newReport;
     this.vocabulary = vocabulary;
     this.onChange(this);
   }
@@ -132,7 +132,7 @@ export class OwnWords {
     return this.guesser;
   }
 
-  /** A drawing of each of the network's words, but of those that are one's own as well. */
+  /** A drawing of each of the network's words, except those that the user taught as well. */
   references(ownWords) {
     return [...this.examples]
       .filter(([word, drawings]) => drawings.length && !ownWords.includes(word))
@@ -145,13 +145,13 @@ export class OwnWords {
       entries.map(([, drawing]) => ({ label, strokes: drawing.strokes })),
     );
     const withBeginnings = 2 * drawings.length <= MAX_ROWS;
-    const own = new Set(learnt.map(({ word }) => this.networkWords.indexOf(word)));
+    const ownNumbers = new Set(learnt.map(({ word }) => this.networkWords.indexOf(word)));
     const list = [];
     drawings.push(...references.map((strokes) => ({ label: REFERENCE, strokes })));
     for (const [number, { label, strokes }] of drawings.entries()) {
       const isWhole = label === REFERENCE || !withBeginnings;
       for (const { features, rivals } of await this.study(strokes, isWhole)) {
-        const rival = rivals.find(([word]) => !own.has(word)) || rivals[rivals.length - 1];
+        const rival = rivals.find(([word]) => !ownNumbers.has(word)) || rivals[rivals.length - 1];
         list.push({ label, number, features, rival: rival[1] });
       }
       this.progress = { done: number + 1, count: drawings.length };

@@ -3,7 +3,7 @@
 import { Board } from "./board.js";
 import { Collection } from "./collection.js";
 import { DrawPanel } from "./draw.js";
-import { byId } from "./elements.js";
+import { byId, setBusy } from "./elements.js";
 import { unpackExamples } from "./examples.js";
 import { Guesser, latestOnly, likeliest } from "./guesser.js";
 import { addCommands, showCommands } from "./keys.js";
@@ -43,13 +43,13 @@ class App {
     this.pristine = pristine;
     this.newGuesser = () =>
       new Guesser({ ...model, weights: byId("weights").textContent }, source, () =>
-        this.tell("The part that guesses had stopped; it was started again."),
+        this.tell("Guessing had stopped and was started again."),
       );
     this.guesser = this.newGuesser();
     this.examples = unpackExamples(byId("examples").textContent, words);
     const saved = savedWith(pristine);
     this.collection = new Collection(saved);
-    this.own = new OwnWords({
+    this.ownWords = new OwnWords({
       networkWords: words,
       examples: this.examples,
       collection: this.collection,
@@ -57,7 +57,7 @@ class App {
       onChange: () => this.hearOfWords(),
     });
     this.chosenMode = recall("mode") || (saved ? "own" : null);
-    this.vocabulary = this.own.vocabulary;
+    this.vocabulary = this.ownWords.vocabulary;
     this.namer = new Namer(words, threshold);
     this.talk = new Talk(new Voice(byId("voice")));
     this.heard = null; // the number of the drawing that was heard last
@@ -71,7 +71,11 @@ class App {
 
   start() {
     const commands = { undo: byId("undo"), redo: byId("redo"), clear: byId("clear") };
-    this.refresh = latestOnly(() => this.look());
+    const look = latestOnly(() => this.look());
+    this.refresh = () => {
+      setBusy(byId("guesses"), true); // until what is drawn now is guessed
+      look();
+    };
     this.board = new Board(byId("board"), () => {
       showCommands(this.board, commands);
       byId("empty").hidden = this.board.strokes.length > 0;
@@ -86,7 +90,7 @@ class App {
       see: new SeePanel(this),
       teach: new TeachPanel(this),
     };
-    this.modeChoice = new ModeChoice([byId("draw-mode"), byId("teach-mode")], this.own, (mode) =>
+    this.modeChoice = new ModeChoice([byId("draw-mode"), byId("teach-mode")], this.ownWords, (mode) =>
       this.chooseMode(mode),
     );
     addTabs(Object.keys(this.panels), (name) => this.show(name));
@@ -99,7 +103,7 @@ class App {
       this.board.restore(drawing);
     }
     if (this.guesser.isLocal) {
-      this.tell("This browser runs no Web Worker: guesses come, but drawing may stutter.");
+      this.tell("This browser runs no Web Workers: the page still guesses, but drawing may stutter.");
     }
     if (PlayPanel.isWaiting()) {
       this.show("play");
@@ -127,9 +131,9 @@ class App {
     this.learn(mode);
   }
 
-  /** Learns what is kept now. As soon as there is enough, what was added is what is guessed. */
+  /** Learns what is kept. The first time that it suffices, the user's words are guessed. */
   learnKept(isAdded = false) {
-    if (isAdded && this.chosenMode === null && this.own.offers("own")) {
+    if (isAdded && this.chosenMode === null && this.ownWords.offers("own")) {
       this.chooseMode("own");
     } else {
       this.learn(this.chosenMode || "network");
@@ -138,7 +142,7 @@ class App {
 
   async learn(mode) {
     try {
-      await this.own.setMode(mode);
+      await this.ownWords.setMode(mode);
     } catch (error) {
       this.tell(`Your words were not learnt: ${error.message}.`);
     }
@@ -147,7 +151,7 @@ class App {
 
   /** Takes the words that were learnt, unless a game needs others. */
   hearOfWords() {
-    const { vocabulary } = this.own;
+    const { vocabulary } = this.ownWords;
     this.panels.teach.renderReport();
     if (this.vocabulary === vocabulary || !this.panels.play.canGoOnWith(vocabulary.words)) {
       return;
@@ -160,11 +164,11 @@ class App {
     this.refresh();
   }
 
-  /** A drawing of a word, to show what it is: one's own, or another's; none for null. */
+  /** A drawing that shows a word: the user's, else an example; null for none. */
   pictureOf(word) {
     const [example] = this.examples.get(word) || [];
-    const [own] = this.collection.byWord().get(word) || [];
-    return own ? own[1].strokes : example || null;
+    const [kept] = this.collection.byWord().get(word) || [];
+    return kept ? kept[1].strokes : example || null;
   }
 
   showBoard(isShown) {
@@ -172,7 +176,7 @@ class App {
     this.board.fit();
   }
 
-  /** Lets somebody draw a word. */
+  /** Asks for a drawing of a word. */
   startDrawing(word) {
     this.show("draw");
     this.board.clear();
@@ -180,17 +184,17 @@ class App {
     byId("board").focus({ preventScroll: true });
   }
 
-  /** Says something to those who see, below all else. */
+  /** Shows a message below everything else. */
   tell(text) {
     byId("message").textContent = text;
   }
 
-  /** Says something to those who hear. */
+  /** Says something to users of a screen reader. */
   say(text) {
     byId("said").textContent = text;
   }
 
-  /** Keeps what is drawn for after a reload; what a game had drawn is the game's. */
+  /** Keeps the drawing for a reload; a game keeps its own. */
   keepDrawing() {
     const { play } = this.panels || {};
     if (play && !play.isPlaying && !this.board.isDrawing) {
@@ -201,11 +205,11 @@ class App {
   /** Looks at the drawing and tells the panels. */
   async look() {
     const { board, namer, vocabulary } = this;
-    const { number } = board;
+    const { number, version } = board;
     const strokes = board.copy();
     const seen = countPoints(strokes) > 1 ? await this.ask(strokes) : null;
     if (number !== board.number || vocabulary !== this.vocabulary) {
-      return; // there is another drawing now, or other words; they are guessed next
+      return; // the drawing or the words have changed and are guessed next
     }
     if (number !== this.heard) {
       this.heard = number;
@@ -226,6 +230,7 @@ class App {
       }
     }
     this.sayGuesses(guesses, isDrawing);
+    setBusy(byId("guesses"), version !== board.version);
   }
 
   async ask(strokes) {
@@ -233,9 +238,9 @@ class App {
       return await this.guesser.look(strokes);
     } catch (error) {
       if (!(error instanceof DrawingError)) {
-        this.tell(`No guess: ${error.message}. Draw on, or open the page again.`);
+        this.tell(`No guess: ${error.message}. Keep drawing, or open the page again.`);
       }
-      return null; // a single point: more will come
+      return null; // a single point is no drawing yet
     }
   }
 
@@ -259,18 +264,18 @@ function addAbout() {
   byId("about-close").addEventListener("click", () => about.close());
 }
 
-/** What other pages and scripts may ask; by a worker of its own, so that drawing never waits. */
+/** What other scripts may ask. A separate worker answers: drawing never waits. */
 function offerInterface(app) {
   const { networkWords: words, threshold } = app;
   let guesser = null;
-  const own = () => (guesser = guesser || app.newGuesser());
+  const ask = () => (guesser = guesser || app.newGuesser());
   window.drawingClassifier = {
     words,
     threshold,
     /** A promise of `[{word, probability}]`, likeliest first; rejects with the reason. */
     classify: async (strokes) =>
-      likeliest((await own().look(strokes)).probabilities, words, words.length),
+      likeliest((await ask().look(strokes)).probabilities, words, words.length),
     /** A promise of the strokes as the published simplified drawings have them. */
-    simplify: async (strokes) => own().simplify(strokes),
+    simplify: async (strokes) => ask().simplify(strokes),
   };
 }

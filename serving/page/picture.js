@@ -69,7 +69,7 @@ export function canShare() {
   return Boolean(navigator.canShare && navigator.canShare({ files: [file] }));
 }
 
-/** Hands a picture to another program; the user may think better of it. */
+/** Hands a picture to another program; the user may cancel. */
 export async function share(blob, title) {
   const file = new File([blob], "drawings.png", { type: "image/png" });
   try {

@@ -45,7 +45,7 @@ export class PlayPanel {
     return !this.isPlaying || this.game.rounds.every(({ word }) => words.includes(word));
   }
 
-  /** Takes it that other words are guessed now. */
+  /** Takes note that other words are guessed now. */
   hearOfWords() {
     this.chosen = null;
     if (this.stage === "start" && !this.panel.hidden) {
@@ -100,7 +100,7 @@ export class PlayPanel {
   }
 
   showStart() {
-    this.app.hearOfWords(); // what was learnt while a game went on
+    this.app.hearOfWords(); // learnt during a game
     const { words } = this.app;
     const rounds = Math.min(ROUNDS, words.length);
     this.stage = "start";
@@ -110,7 +110,7 @@ export class PlayPanel {
     this.panel.replaceChildren(startView(this.app, rounds, start));
   }
 
-  /** Chooses words while one still looks at something else. */
+  /** Begins to choose words, which takes a moment. */
   choose() {
     const words = shuffled(this.app.words);
     this.chosen =
@@ -209,7 +209,7 @@ export class PlayPanel {
     }
   }
 
-  /** Lets the next stage begin by itself, unless one has all the time in the world. */
+  /** Lets the next stage begin by itself, unless there is no time limit. */
   wait(seconds) {
     this.until = this.game.seconds === null ? Infinity : this.now() + seconds;
   }
@@ -252,10 +252,11 @@ export class PlayPanel {
     this.card.className = `card ${kind}`;
     this.card.replaceChildren(...children);
     this.card.hidden = false;
-    this.card.querySelector("button").focus({ preventScroll: true });
+    // A round may end between two keys of a drawing, which must not press a button.
+    this.card.querySelector(kind === "banner" ? "h2" : "button").focus({ preventScroll: true });
   }
 
-  /** Shows what a round can be skipped and paused with; there is nothing of it before a round. */
+  /** Shows or hides the buttons that skip and pause a round. */
   showActions(areShown) {
     for (const actions of this.panel.querySelectorAll(".actions")) {
       actions.classList.toggle("away", !areShown);

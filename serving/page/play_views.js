@@ -7,7 +7,7 @@ import { sketch, sketches } from "./sketch.js";
 
 const DECORATIONS = 6;
 
-/** The start: how long a word may take, and off it goes. */
+/** The start: how long a word may take. */
 export function startView({ words, threshold, examples }, rounds, onStart) {
   const choice = make("fieldset", { class: "choice" }, make("legend", {}, "Time for each word"));
   SECONDS.forEach((seconds, i) => {
@@ -34,7 +34,7 @@ export function startView({ words, threshold, examples }, rounds, onStart) {
     make(
       "p",
       { class: "soft" },
-      `Draw each word until the network says it and is more than ${percent(threshold)} sure.`,
+      `Draw each word until the network names it and is more than ${percent(threshold)} sure.`,
     ),
     choice,
     start,
@@ -64,7 +64,7 @@ export function roundCard(round, isLast, examples, onNext) {
     ? `Recognised after ${seconds.toFixed(1)} seconds.`
     : `${skipped ? "Skipped" : "Time is up"}: I did not recognise ${name}.`;
   const children = [
-    make("h2", { class: isRight ? "right" : "missed" }, isRight ? `Yes, ${name}!` : "Not this time"),
+    make("h2", { class: isRight ? "right" : "missed", tabindex: "-1" }, isRight ? `Yes, ${name}!` : "Not this time"),
     make("p", {}, text),
   ];
   if (!isRight && examples.length) {

@@ -4,7 +4,7 @@ import { emptySketch, pathOf } from "./sketch.js";
 
 const MAX_PAUSE = 250; // milliseconds of thinking that are shown
 const MAX_MILLISECONDS = 4000; // of a replay; what took longer is shown faster
-const UNTIMED_MILLISECONDS = 16; // from one point to the next, where nobody took the time
+const UNTIMED_MILLISECONDS = 16; // from one point to the next of strokes without times
 
 /** The moment of each point of each stroke in a replay, in milliseconds; long pauses are cut. */
 export function moments(strokes) {

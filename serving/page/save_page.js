@@ -1,8 +1,8 @@
 // The page writes itself anew, as one file with drawings inside.
 //
 // A page that was saved holds them in an element of its own: its name in the first line, then
-// the drawings as in a file of drawings. The name is that of its database too: a page that a friend
-// has sent keeps its words for itself.
+// the drawings as in a file of drawings. The name is that of its database too: the words of a page
+// from a friend stay apart.
 
 import { formatLine, parseLine } from "./ndjson.js";
 import { DrawingError } from "./points.js";
@@ -28,7 +28,7 @@ export function savedWith(page) {
   return { name, drawings: lines.flatMap(readLine) };
 }
 
-/** The drawing of a line; none where somebody has damaged the file. */
+/** The drawing of a line; none where the file is damaged. */
 function readLine(line) {
   try {
     return [parseLine(line)];

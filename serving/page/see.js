@@ -1,7 +1,7 @@
 // How the network reads a drawing: its points, and what it guessed on the way.
 
 import { chartOf } from "./chart.js";
-import { byId, counted, make, percent } from "./elements.js";
+import { byId, counted, make, percent, setBusy } from "./elements.js";
 import { latestOnly, likeliest } from "./guesser.js";
 import { countPoints } from "./sketch.js";
 
@@ -20,7 +20,11 @@ export class SeePanel {
     this.isPlaying = false;
     this.strokes = [];
     this.mark = () => {};
-    this.refresh = latestOnly(() => this.look());
+    const look = latestOnly(() => this.look());
+    this.refresh = () => {
+      setBusy(this.chart, true);
+      look();
+    };
     this.showPart = latestOnly(() => this.lookAtPart());
     this.slider.addEventListener("input", () => {
       this.isPlaying = false;
@@ -36,6 +40,7 @@ export class SeePanel {
 
   hide() {
     this.isShown = this.isPlaying = false;
+    setBusy(this.chart, false);
     this.app.board.showOverlay(null);
   }
 
@@ -58,6 +63,7 @@ export class SeePanel {
     if (count < 2) {
       this.text.textContent = count ? "A single point says little: draw on." : "Draw something first.";
       this.chart.replaceChildren();
+      setBusy(this.chart, false);
       return;
     }
     this.slider.max = count; // before the value, which it bounds
@@ -86,6 +92,7 @@ export class SeePanel {
     this.chart.replaceChildren(...elements, make("h3", {}, "In the lead"), make("p", {}, led.join(" → ")));
     this.mark = mark;
     this.mark(Number(this.slider.value));
+    setBusy(this.chart, version !== board.version);
   }
 
   /** Shows the drawing up to the slider's point, and what is guessed then. */

@@ -1,13 +1,13 @@
 // What the page says of a drawing, in English; words of other languages stand as they are.
 
-// Of the words of the data set: those of which there is no "a", and those that end like a plural.
+// Words of the data set that take no article, and endings in "s" that are no plural.
 const WITHOUT_ARTICLE = new Set(
   (
     "animal migration,asparagus,broccoli,bread,camouflage,grass,lightning,rain,steak," +
     "toothpaste,underwear,yoga"
   ).split(","),
 );
-// Words of one's own that begin with one of these take no article.
+// A user's word that begins with one of these takes no article.
 const DETERMINED = /^(an?|the|my|your|his|her|its|our|their|this|that|some) /i;
 const SINGULAR = /(ss|us|bus|lens|canvas)$/;
 const MAX_TRAIL = 3;

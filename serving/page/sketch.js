@@ -75,7 +75,7 @@ export function emptySketch(strokes, label) {
   return { svg, path };
 }
 
-/** A picture of a drawing; without a label it is an ornament. */
+/** A picture of a drawing; decorative without a label. */
 export function sketch(strokes, label = "") {
   const { svg, path } = emptySketch(strokes, label);
   path.setAttribute("d", pathOf(strokes));

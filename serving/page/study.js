@@ -5,10 +5,10 @@ import { softmax } from "./network.js";
 import { prepare } from "./points.js";
 import { wordProbabilities } from "./vocabulary.js";
 
-// Of the network's likeliest words, so many are kept as rivals of one's own.
+// How many of the network's likeliest words are kept as rivals of the user's.
 const NUM_RIVALS = 8;
 
-/** A network that knows one's own words as well, once it is told them. */
+/** A network that also knows the user's words, once it is told them. */
 export class Student {
   /**
    * @param {Network} network
@@ -18,7 +18,7 @@ export class Student {
     this.network = network;
     this.words = words;
     this.vocabulary = null; // the network's words
-    this.matrix = null; // made when it is wanted first
+    this.matrix = null; // made when first needed
   }
 
   /**
@@ -32,7 +32,7 @@ export class Student {
 
   /**
    * @returns {{words: string[], probabilities: Float32Array, isOwn: boolean}} of the vocabulary's
-   *   words, and whether the likeliest is one of one's own.
+   *   words, and whether the likeliest is one of the user's.
    */
   guess(ink) {
     const embedding = this.network.embedding(ink);

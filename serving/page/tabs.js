@@ -4,7 +4,7 @@ import { byId } from "./elements.js";
 
 /**
  * @param {string[]} names of the tabs; `tab-NAME` and `panel-NAME` are their elements.
- * @param {function(string): boolean} show shows a panel, unless it may not be left.
+ * @param {function(string): boolean} show shows a panel, unless the open one may not be left; returns whether it did.
  */
 export function addTabs(names, show) {
   const steps = {

@@ -1,4 +1,4 @@
-// Drawings of one's own words: kept here, saved as files that create_dataset.py reads.
+// Drawings of the user's words: kept here, and saved as files that create_dataset.py reads.
 
 import { byId, button, counted, make, refill } from "./elements.js";
 import { reportView } from "./modes.js";
@@ -20,12 +20,12 @@ export class TeachPanel {
     this.asked = null; // the word whose drawings may be deleted with the next press
     this.isKeeping = false;
     this.name = null;
-    this.alwaysHears = true; // what was guessed before it is opened
+    this.alwaysHears = true; // drawings are guessed before the panel is opened
     byId("teach-words").append(...app.networkWords.map((word) => make("option", { value: word })));
     byId("teach-keep").addEventListener("click", () => this.keep());
     this.word.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) {
-        event.preventDefault(); // no form: a frame may forbid to submit one
+        event.preventDefault(); // there is no form, since a frame may forbid submitting one
         if (!event.repeat) {
           this.keep();
         }
@@ -132,7 +132,7 @@ export class TeachPanel {
       await action();
     } catch (error) {
       const remedy =
-        error.name === "QuotaExceededError" ? "Save files and delete some." : "Save files, to lose nothing.";
+        error.name === "QuotaExceededError" ? "Save files and delete some." : "Save files so that nothing is lost.";
       this.tell([`That could not be kept: ${error.message || error}. ${remedy}`]);
       return false;
     }
@@ -174,10 +174,10 @@ export class TeachPanel {
 
   /** How good what was learnt is. */
   renderReport() {
-    byId("teach-report").replaceChildren(...reportView(this.app.own));
+    byId("teach-report").replaceChildren(...reportView(this.app.ownWords));
   }
 
-  /** What is to be known of where drawings are kept. */
+  /** Says where drawings are kept, and who can read them. */
   renderNotice() {
     const notice = byId("teach-notice");
     const isFile = location.protocol === "file:";
@@ -214,7 +214,7 @@ export class TeachPanel {
     return item;
   }
 
-  /** Asks before it deletes; in the page, as a frame may forbid windows. */
+  /** Asks before it deletes; in the page, since a frame may forbid dialogs. */
   deletion(word, entries) {
     const ask = (wanted) => {
       this.asked = wanted;

@@ -1,4 +1,4 @@
-// The words that are guessed: the network's, one's own, or both together.
+// The words that are guessed: the network's, the user's, or both together.
 
 import { scores } from "./learn.js";
 import { softmax } from "./network.js";
@@ -11,8 +11,8 @@ export const MODES = ["network", "own", "both"];
  * @param {string[]} networkWords
  * @param {string[]} ownWords that were learnt, in the order of the head.
  * @param {object|null} head what `learn` gave; none for the network's words alone.
- * @returns {{words: string[], head: object|null, places: number[]}} with the place of each of one's
- *   own words among the words. A word that the network knows as well has one place.
+ * @returns {{words: string[], head: object|null, places: number[]}} with the place of each of the
+ *   user's words among the words. A word that the network knows as well has one place.
  */
 export function makeVocabulary(mode, networkWords, ownWords, head) {
   if (mode === "network") {
@@ -28,7 +28,7 @@ export function makeVocabulary(mode, networkWords, ownWords, head) {
 }
 
 /**
- * The probability of each word of a vocabulary. One's own words alone share all of it; beside the
+ * The probability of each word of a vocabulary. Alone, the user's words share all of it; beside the
  * network's, their scores compete with its log probabilities.
  *
  * @param {Float32Array} probabilities of the network's words.

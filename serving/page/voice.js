@@ -25,7 +25,7 @@ export class Voice {
     if (!this.isOn) {
       return;
     }
-    // Voices that are not local send what they say to somebody else's server.
+    // Voices that are not local send their text to a server.
     const voice = this.synthesis
       .getVoices()
       .find(({ lang, localService }) => localService && lang.startsWith("en"));

@@ -7,7 +7,7 @@ export class WordsPanel {
   constructor(app) {
     this.app = app;
     this.list = byId("words-list");
-    this.items = null; // made when they are wanted first
+    this.items = null; // made when first shown
     byId("words-search").addEventListener("input", (event) => this.search(event.target.value));
   }
 

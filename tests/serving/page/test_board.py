@@ -1,5 +1,6 @@
 """Drawing: by mouse, finger, pen and keyboard; what is taken back, and what is never lost."""
 
+import numpy as np
 import pytest
 from page_driver import (
     ask,
@@ -57,22 +58,22 @@ def test_what_is_drawn_is_guessed_taken_back_done_again_and_cleared(browser, tmp
     open_page(browser, write_page(tmp_path))
     assert text_of(browser, "hint") and not guesses(browser)
     draw(browser)
-    said = until(lambda: find(browser, "said").get_attribute("textContent"))
     whole = guesses(browser)
+    said = find(browser, "said").get_attribute("textContent")
     assert sum(share for _, share in whole) == pytest.approx(1, abs=0.02)
     assert f"{whole[0][0]} {whole[0][1]:.0%}" in said
     press(browser, "Undo")
-    until(lambda: guesses(browser) and guesses(browser) != whole)
+    assert guesses(browser) and guesses(browser) != whole
     press(browser, "Redo")
-    until(lambda: guesses(browser) == whole)
+    assert guesses(browser) == whole
     assert not find(browser, "redo").is_enabled()
     press(browser, "Clear")
-    until(lambda: not guesses(browser) and text_of(browser, "hint"))
+    assert not guesses(browser) and text_of(browser, "hint")
     press(browser, "Undo")  # what was cleared is there again
-    until(lambda: guesses(browser) == whole)
+    assert guesses(browser) == whole
     press(browser, "Undo")
     press(browser, "Undo")
-    until(lambda: not guesses(browser))
+    assert not guesses(browser)
     assert not find(browser, "undo").is_enabled()
 
 
@@ -100,28 +101,25 @@ def test_keys_take_back_do_again_and_clear_and_backspace_does_nothing(wide, tmp_
     assert len(drawn(wide)) == 2
 
 
-@pytest.mark.parametrize(
-    "key, code, command",
-    [
+def test_keys_are_known_on_any_keyboard(wide):
+    keys = [
         ("z", "KeyZ", "undo"),
         ("Z", "KeyZ", "undo"),  # Caps Lock
         ("я", "KeyZ", "undo"),  # Russian
         ("z", "KeyW", "undo"),  # French
         ("w", "KeyZ", None),
         ("y", "KeyY", "redo"),
-    ],
-)
-def test_keys_are_known_on_any_keyboard(wide, key, code, command):
-    event = {"key": key, "code": code, "ctrlKey": True, "metaKey": False, "altKey": False}
-    known = run_modules(
-        wide, ["keys"], "return keysModule.commandOf(given[0]);", {**event, "shiftKey": False}
+    ]
+    plain, shifted = run_modules(
+        wide,
+        ["keys"],
+        """const held = { ctrlKey: true, metaKey: false, altKey: false };
+        return [false, true].map((shiftKey) => given[0].map(([key, code]) =>
+          keysModule.commandOf({ key, code, shiftKey, ...held })));""",
+        keys,
     )
-    assert known == command
-    if command == "undo":
-        again = {**event, "shiftKey": True}
-        assert (
-            run_modules(wide, ["keys"], "return keysModule.commandOf(given[0]);", again) == "redo"
-        )
+    assert plain == [command for *_, command in keys]
+    assert shifted == ["redo"] * 4 + [None, "redo"]
 
 
 def test_what_is_drawn_survives_tabs_and_a_reload(browser, tmp_path):
@@ -224,6 +222,21 @@ def test_the_keyboard_draws(wide, tmp_path):
     until(lambda: guesses(wide))
     board.send_keys(" ", Keys.SHIFT, Keys.ARROW_UP, Keys.SHIFT, Keys.ESCAPE)  # lifts the pen too
     assert [len(stroke[0]) for stroke in drawn(wide)] == [3, 2]
+
+
+def test_two_arrow_keys_at_once_draw_a_diagonal(wide, tmp_path):
+    open_page(wide, write_page(tmp_path))
+    find(wide, "board").send_keys(" ")
+    chain = ActionChains(wide)
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN):
+        chain = chain.key_down(key)
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN):
+        chain = chain.key_up(key)
+    chain.send_keys(Keys.ARROW_LEFT, " ").perform()
+    ((xs, ys, _),) = drawn(wide)
+    step = xs[1] - xs[0]
+    assert np.diff(xs) == pytest.approx([step, step, -step], abs=0.2)
+    assert np.diff(ys) == pytest.approx([0, step, 0], abs=0.2) and step > 5
 
 
 def test_all_that_is_drawn_stays_in_sight_when_the_window_turns(wide, tmp_path):

@@ -15,6 +15,7 @@ from page_driver import (
     open_page,
     press,
     run_modules,
+    settle,
     show,
     text_of,
     until,
@@ -53,10 +54,8 @@ def teach(browser, words, *, times: int = 2) -> None:
 
 
 def guessed(browser, strokes) -> list[str]:
-    """The words of the list of guesses, likeliest first, once they are those of a drawing."""
-    browser.execute_script("document.getElementById('guesses').replaceChildren()")
+    """The words of the list of guesses of a drawing, likeliest first."""
     draw(browser, strokes)
-    until(lambda: guesses(browser) and not evaluate(browser, "document.querySelector('.away')"))
     words = [word for word, _ in guesses(browser)]
     press(browser, "Clear")
     return words
@@ -205,7 +204,8 @@ def test_looking_inside_shows_the_words_that_were_taught(wide, tmp_path):
     teach(wide, ("hook", "dash"))
     draw(wide, CORNER)
     show(wide, "see")
-    until(lambda: "hook" in text_of(wide, "see-chart"))
+    settle(wide)
+    assert "hook" in text_of(wide, "see-chart")
     assert {word.split(" ")[0] for word in text_of(wide, "see-now").split(", ")} == {"hook", "dash"}
 
 

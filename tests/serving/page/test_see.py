@@ -11,6 +11,7 @@ from page_driver import (
     open_page,
     press,
     run_modules,
+    settle,
     show,
     text_of,
     until,
@@ -40,10 +41,11 @@ def test_how_it_sees_a_drawing(browser, tmp_path):
     show(browser, "see")
     until(lambda: "Draw something first" in text_of(browser, "see-text"))
     draw(browser)
-    until(lambda: "2 strokes" in text_of(browser, "see-text"))
+    settle(browser)
+    assert "2 strokes" in text_of(browser, "see-text")
     # Two lines with a corner in the first: three points and two.
     assert "reads the 5 that are marked" in text_of(browser, "see-text")
-    chart = until(lambda: browser.find_elements(By.CSS_SELECTOR, "#see-chart svg"))[0]
+    chart = browser.find_element(By.CSS_SELECTOR, "#see-chart svg")
     assert len(chart.find_elements(By.TAG_NAME, "polyline")) == 3
     label, legend = chart.get_attribute("aria-label"), text_of(browser, "see-chart")
     assert overlay_size(browser) > 100
@@ -57,7 +59,7 @@ def test_the_slider_shows_a_beginning_and_its_guesses(wide, tmp_path):
     open_page(wide, write_page(tmp_path))
     show(wide, "see")
     draw(wide)
-    until(lambda: wide.find_elements(By.CSS_SELECTOR, "#see-chart svg"))
+    settle(wide)
     slider = find(wide, "see-slider")
     whole, marked = text_of(wide, "see-now"), overlay_size(wide)
     move = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"
