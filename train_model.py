@@ -25,7 +25,7 @@ from common import files, locks, programs, settings, terminal
 from common.errors import UserError
 from model_folder import evaluations, models
 from records import class_list
-from serving import drawing_page, exporting, page_examples
+from serving import drawing_page, exporting, page_examples, weights
 from training import computation, distribution, hooks
 from training.run import Execution, Run, train
 
@@ -136,13 +136,15 @@ def train_and_export(run: Run, execution: Execution) -> str | None:
             temperature, why = evaluations.temperature(found.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)
+            read = weights.read(copy.checkpoint, params=copy.params)
             drawing_page.write(
                 page,
                 copy,
+                weights=read,
                 examples=page_examples.from_records(run.training_files, found.classes),
                 evaluation=evaluations.evaluation_of(found.checkpoint),
             )
-            return exporting.export(run.model_dir, copy)
+            return exporting.export(run.model_dir, copy, weights=read)
 
 
 def print_run(run: Run) -> None:

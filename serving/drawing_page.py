@@ -96,6 +96,7 @@ def write(
     path: str,
     network: models.Model,
     *,
+    weights: Weights | None = None,
     examples: page_examples.Examples | None = None,
     evaluation: Mapping[str, float] | None = None,
 ) -> None:
@@ -104,11 +105,12 @@ def write(
     Args:
       path: of the file.
       network: of which the page is made.
+      weights: those of its checkpoint where they have been read already.
       examples: some drawings of each class, to show how others drew it.
       evaluation: the checkpoint's metrics, for the page to say how often it is right.
     """
     text = page(
-        network_weights.read(network.checkpoint, params=network.params),
+        weights or network_weights.read(network.checkpoint, params=network.params),
         params=network.params,
         temperature=network.temperature,
         classes=network.classes,

@@ -31,17 +31,20 @@ import model
 from common import estimators, files
 from model_folder import description, models
 from records import tfrecords
-from serving import classifier, onnx_network, weights
+from serving import classifier, onnx_network
+from serving import weights as network_weights
+from serving.weights import Weights
 
 UNFINISHED = "unfinished-"
 
 
-def export(model_dir: str, network: models.Model) -> str:
+def export(model_dir: str, network: models.Model, *, weights: Weights | None = None) -> str:
     """Writes a new version; it appears under its name when it is complete.
 
     Args:
       model_dir: under whose `export` it is written.
       network: what is exported.
+      weights: those of its checkpoint where they have been read already.
 
     Returns:
       The version's folder.
@@ -69,7 +72,7 @@ def export(model_dir: str, network: models.Model) -> str:
         )
         builder.save()
     onnx = onnx_network.build(
-        weights.read(network.checkpoint, params=network.params),
+        weights or network_weights.read(network.checkpoint, params=network.params),
         params=network.params,
         temperature=network.temperature,
         classes=network.classes,
