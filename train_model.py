@@ -26,7 +26,7 @@ from common.errors import UserError
 from model_folder import evaluations, models
 from records import class_list
 from serving import drawing_page, exporting, page_examples, weights
-from training import computation, distribution, hooks
+from training import cluster, computation, distribution, hooks, tf_config
 from training.run import Execution, Run, train
 
 _TRAINING_DATA = flags.DEFINE_string(
@@ -53,7 +53,7 @@ def run_from_flags() -> Run:
     Raises:
       ValueError: they do not fit each other, this machine or the files.
     """
-    task = distribution.read_task(flags.FLAGS.distribution)
+    task = tf_config.read_task(flags.FLAGS.distribution)
     model_dir = model_dir_of(task)
     training_files, eval_files = find_records()
     classes = read_classes([*training_files, *eval_files])
@@ -73,7 +73,7 @@ def run_from_flags() -> Run:
     )
 
 
-def model_dir_of(task: distribution.Task) -> str:
+def model_dir_of(task: tf_config.Task) -> str:
     """Returns the folder to train in; a cluster's processes must be given one."""
     if task.num_workers > 1 or not task.is_chief:
         if not _MODEL_DIR.value:
@@ -176,9 +176,9 @@ def main() -> int | None:
     print_run(run)
     execution.stop.install()
     try:
-        with distribution.failed_peers_named(run.task):
+        with cluster.failed_peers_named(run.task):
             exported = train_and_export(run, execution)
-    except distribution.PeerFailed as error:
+    except cluster.PeerFailed as error:
         programs.fail(str(error))
         return programs.EXIT_RETRY
     except hooks.Stopped as stopped:

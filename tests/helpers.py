@@ -274,7 +274,7 @@ def global_step(model_dir) -> int:
 CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
 
 
-def tf_config(kind, index=0, cluster=None) -> dict[str, str]:
+def in_tf_config(kind, index=0, cluster=None) -> dict[str, str]:
     """The environment of a task of a cluster."""
     task = {"type": kind, "index": index}
     return {"TF_CONFIG": json.dumps({"cluster": cluster or CLUSTER, "task": task})}

@@ -13,10 +13,10 @@ from helpers import (
     ROOT,
     TINY,
     global_step,
+    in_tf_config,
     run_new_process,
     run_program,
     start_program,
-    tf_config,
     train,
     train_model_args,
 )
@@ -199,7 +199,7 @@ def test_a_list_of_one_class_is_warned_of(run_of, data, tmp_path, capsys):
 
 
 def in_cluster(monkeypatch, kind: str) -> None:
-    for name, value in tf_config(kind, 0, {"chief": ["a:1"], "worker": ["b:1"]}).items():
+    for name, value in in_tf_config(kind, 0, {"chief": ["a:1"], "worker": ["b:1"]}).items():
         monkeypatch.setenv(name, value)
 
 

@@ -1,14 +1,19 @@
-"""How a process of a cluster notices that others are missing, or that all is done."""
+"""How a process of a cluster notices that others are missing or failed, or that all is done."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
 
 from common import estimators, programs
-from training import distribution
+from training import tf_config
+from training.tf_config import Task
 
 # Seconds from one look to the next at the other processes of a cluster, and for each to answer:
 # less than a process needs to start again, so that it is missed meanwhile.
@@ -57,7 +62,7 @@ class ClusterHook(estimators.SessionRunHook):
                 continue
             if self._is_done():
                 self._leave()
-            answers = distribution.probe(seconds=PROBE_SECONDS)
+            answers = probe(seconds=PROBE_SECONDS)
             came |= {name for name, answer in answers.items() if answer == "there"}
             gone = {name for name in came if answers[name] == "gone"}
             silent = {name for name in came if answers[name] == "silent"}
@@ -84,3 +89,60 @@ class ClusterHook(estimators.SessionRunHook):
     def _leave() -> None:
         print("All steps are done", flush=True)
         os._exit(0)
+
+
+def probe(*, seconds: float) -> dict[str, str]:
+    """Asks each task of the cluster whether it is there.
+
+    `there` accepts a connection; `gone` refuses it, for no process listens; `silent` may be
+    either, on a machine or a network that does not answer.
+    """
+    answers = {}
+    cluster, _, _ = tf_config.json_cluster(os.environ.get("TF_CONFIG", "{}"))
+    for kind, hosts in cluster.items():
+        for index, host in enumerate(hosts):
+            name, _, port = host.rpartition(":")
+            try:
+                socket.create_connection((name, int(port)), timeout=seconds).close()
+                answer = "there"
+            except ConnectionRefusedError:
+                answer = "gone"
+            except (OSError, ValueError):
+                answer = "silent"
+            answers[f"{kind} {index} ({host})"] = answer
+    return answers
+
+
+class PeerFailed(Exception):
+    """Another process of the cluster is gone; this one is to be started again."""
+
+
+@contextlib.contextmanager
+def failed_peers_named(task: Task) -> Iterator[None]:
+    """Where the work fails for another process, says so.
+
+    Raises:
+      PeerFailed: instead of what TensorFlow says, which depends on what it was just doing.
+    """
+    try:
+        yield
+    except (
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.InternalError,
+        tf.errors.UnavailableError,
+        tf.errors.UnknownError,
+    ) as error:
+        if task.num_workers == 1:
+            raise
+        if "Could not start gRPC server" in str(error):
+            raise PeerFailed(
+                f"{tf_config.own_address()}, this process's address in TF_CONFIG, is in use: "
+                "another program listens there, or an earlier process that has not ended yet"
+            ) from error
+        raise PeerFailed(
+            f"another process of the cluster failed ({type(error).__name__}). Start this one "
+            "again: it goes on from the last checkpoint"
+        ) from error

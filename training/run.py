@@ -20,7 +20,7 @@ from evaluation import guesses
 from model_folder import best, checkpoints, description, evaluations
 from network import optimiser
 from records import damage
-from training import cluster, distribution, hooks, summaries, warm_start
+from training import cluster, distribution, hooks, summaries, tf_config, warm_start
 
 # Steps between two summaries for TensorBoard.
 SUMMARY_STEPS = 100
@@ -89,7 +89,7 @@ class Run(distribution.Distribution, Cadence, TrainingData):
     model_dir: str
     warm_start_from: str = ""
     flagfile: str = ""  # the flags as --flagfile would read them, for TensorBoard
-    task: distribution.Task = distribution.Task()
+    task: tf_config.Task = tf_config.Task()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def evaluate_last(run: Run, execution: Execution) -> Mapping[str, Any]:
     In a cluster it is the chief's to do, and what its evaluator makes of it, if there is one, is
     not waited for; of a run that was killed in its last evaluation the next start makes up for it.
     """
-    with distribution.without_cluster():
+    with tf_config.without_cluster():
         estimator = make_estimator(run, dataclasses.replace(execution, strategy=None))
         collector = guesses.CollectGuesses(kept_inks=guesses.KEPT_EMBEDDINGS)
         result = estimator.evaluate(

@@ -11,7 +11,7 @@ import sys
 import input_pipeline
 import model
 from records import class_list
-from training import distribution, hooks, run
+from training import distribution, hooks, run, tf_config
 
 
 class PreciseProgress(hooks.ProgressHook):
@@ -25,7 +25,7 @@ if __name__ == "__main__":
     hooks.ProgressHook, hooks.PROGRESS_SECONDS = PreciseProgress, 0.0
     input_pipeline.POOL_BATCHES = 1
     classes = class_list.read_classes(classes_file)
-    task = distribution.read_task(kind)
+    task = tf_config.read_task(kind)
     run.train(
         run.Run(
             training_files=files,

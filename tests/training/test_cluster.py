@@ -15,11 +15,11 @@ import pytest
 import tensorflow as tf
 from helpers import (
     TINY,
+    in_tf_config,
     plain_session,
     random_records,
     run_program,
     start_program,
-    tf_config,
     train,
     train_model_args,
     write_records,
@@ -27,7 +27,7 @@ from helpers import (
 
 from network import hardware
 from records import class_list
-from training import cluster, distribution
+from training import cluster
 
 CLUSTER_TASK = "tests/training/cluster_task.py"
 
@@ -49,7 +49,7 @@ def run_cluster(cluster: dict[str, int], arguments) -> dict[str, str]:
     try:
         for name, group in hosts.items():
             for index in range(len(group)):
-                environment = tf_config(name, index, hosts)
+                environment = in_tf_config(name, index, hosts)
                 processes[f"{name} {index}"] = start_program(
                     CLUSTER_TASK, "multi_worker", *arguments, environment=environment
                 )
@@ -146,7 +146,7 @@ def test_a_worker_that_never_comes_is_named_in_time(data, tmp_path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             own = f"127.0.0.1:{free.getsockname()[1]}"
-        environment = tf_config("chief", 0, {"chief": [own], "worker": [host]})
+        environment = in_tf_config("chief", 0, {"chief": [own], "worker": [host]})
         done = run_program(
             *train_model_args(
                 data,
@@ -229,7 +229,7 @@ def is_running(pid: int) -> bool:
 def test_an_evaluator_that_waits_for_a_checkpoint_ends_when_it_is_told_to(data, tmp_path):
     process = start_program(
         *train_model_args(data, distribution="multi_worker", model_dir=tmp_path / "m"),
-        environment=tf_config("evaluator", 0, {"chief": ["a:1"], "worker": ["b:1"]}),
+        environment=in_tf_config("evaluator", 0, {"chief": ["a:1"], "worker": ["b:1"]}),
     )
     for line in process.stdout:
         if "this is evaluator 0" in line:
@@ -249,7 +249,7 @@ def test_a_process_that_waits_ends_well_when_the_last_step_is_saved(monkeypatch,
     monkeypatch.setattr(cluster.os, "_exit", leave)
     monkeypatch.setattr(threading.Thread, "start", lambda self: None)
     monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(distribution, "probe", lambda **_: {"chief 0 (a:1)": "gone"})
+    monkeypatch.setattr(cluster, "probe", lambda **_: {"chief 0 (a:1)": "gone"})
     hook = cluster.ClusterHook(patience=60, is_done=lambda: True)
     hook.begin()
     hook._last_step -= 10

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import random_records, run_dataset, tf_config, write_records
+from helpers import in_tf_config, random_records, run_dataset, write_records
 
 import input_pipeline
-from training import distribution
+from training import cluster, distribution, tf_config
 
 
 def test_tasks_of_a_cluster_know_their_part():
     tasks = [
-        distribution.read_task("multi_worker", tf_config(kind, index))
+        tf_config.read_task("multi_worker", in_tf_config(kind, index))
         for kind, index in (("chief", 0), ("worker", 0), ("worker", 1), ("evaluator", 0))
     ]
     assert [task.num_workers for task in tasks] == [3] * 4
@@ -17,7 +17,7 @@ def test_tasks_of_a_cluster_know_their_part():
     assert [task.is_chief for task in tasks] == [True, False, False, False]
     # Without a chief the first worker is it, as TensorFlow has it.
     workers = {"worker": ["a:1", "b:1"]}
-    task = distribution.read_task("multi_worker", tf_config("worker", 0, workers))
+    task = tf_config.read_task("multi_worker", in_tf_config("worker", 0, workers))
     assert task.is_chief and task.num_workers == 2
 
 
@@ -25,35 +25,55 @@ def test_tasks_of_a_cluster_know_their_part():
     "kind, environment, message",
     [
         ("multi_worker", {}, "needs a cluster in TF_CONFIG, which is not set"),
-        ("none", tf_config("chief"), "TF_CONFIG describes a cluster, but --distribution=none"),
+        (
+            "none",
+            in_tf_config("chief"),
+            "TF_CONFIG describes a cluster, but --distribution=none",
+        ),
         ("multi_worker", {"TF_CONFIG": "{"}, "not a cluster in JSON"),
         ("multi_worker", {"TF_CONFIG": "[]"}, "not a cluster in JSON"),
         (
             "multi_worker",
-            tf_config("chief", 0, {"chief": ["a:1"], "ps": ["b:1"]}),
+            in_tf_config("chief", 0, {"chief": ["a:1"], "ps": ["b:1"]}),
             "needs no parameter servers",
         ),
         (
             "multi_worker",
-            tf_config("chief", 0, {"chief": "a:1"}),
+            in_tf_config("chief", 0, {"chief": "a:1"}),
             'chief is "a:1"; expected',
         ),
-        ("multi_worker", tf_config("chief", 0, {"chief": [7]}), "expected a list such as"),
-        ("multi_worker", tf_config("chief", 0, {"chief": ["a"]}), "expected a list such as"),
-        ("multi_worker", tf_config("chief", 0, {"chief": {"a:1": 1}}), "expected a list such as"),
-        ("multi_worker", tf_config("worker", 2), "the cluster has no worker 2"),
-        ("multi_worker", tf_config("master"), "task type 'master'"),
-        ("multi_worker", tf_config("evaluator", 0, {"x": ["a:1"]}), "neither chief nor worker"),
+        (
+            "multi_worker",
+            in_tf_config("chief", 0, {"chief": [7]}),
+            "expected a list such as",
+        ),
+        (
+            "multi_worker",
+            in_tf_config("chief", 0, {"chief": ["a"]}),
+            "expected a list such as",
+        ),
+        (
+            "multi_worker",
+            in_tf_config("chief", 0, {"chief": {"a:1": 1}}),
+            "expected a list such as",
+        ),
+        ("multi_worker", in_tf_config("worker", 2), "the cluster has no worker 2"),
+        ("multi_worker", in_tf_config("master"), "task type 'master'"),
+        (
+            "multi_worker",
+            in_tf_config("evaluator", 0, {"x": ["a:1"]}),
+            "neither chief nor worker",
+        ),
     ],
 )
 def test_clusters_that_do_not_fit_are_refused(kind, environment, message):
     with pytest.raises(ValueError, match=message):
-        distribution.read_task(kind, environment)
+        tf_config.read_task(kind, environment)
 
 
 def test_a_process_without_a_cluster_is_the_chief():
-    assert distribution.read_task("none", {}) == distribution.Task("chief", 0, 1, 0)
-    assert distribution.read_task("none", {"TF_CONFIG": "{}"}).is_chief
+    assert tf_config.read_task("none", {}) == tf_config.Task("chief", 0, 1, 0)
+    assert tf_config.read_task("none", {"TF_CONFIG": "{}"}).is_chief
 
 
 def test_mirrored_needs_gpus():
@@ -96,22 +116,22 @@ def test_parts_of_an_epoch_are_the_training_set_each_drawing_once(tmp_path, num_
 
 
 def test_an_address_in_use_is_named(monkeypatch):
-    for name, value in tf_config("worker", 1).items():
+    for name, value in in_tf_config("worker", 1).items():
         monkeypatch.setenv(name, value)
-    task = distribution.read_task("multi_worker")
+    task = tf_config.read_task("multi_worker")
     error = tf.errors.UnknownError(None, None, "Could not start gRPC server")
     with (
-        pytest.raises(distribution.PeerFailed, match="c:1, this process's address .* is in use"),
-        distribution.failed_peers_named(task),
+        pytest.raises(cluster.PeerFailed, match="c:1, this process's address .* is in use"),
+        cluster.failed_peers_named(task),
     ):
         raise error
     with (
-        pytest.raises(distribution.PeerFailed, match="another process of the cluster failed .Una"),
-        distribution.failed_peers_named(task),
+        pytest.raises(cluster.PeerFailed, match="another process of the cluster failed .Una"),
+        cluster.failed_peers_named(task),
     ):
         raise tf.errors.UnavailableError(None, None, "Socket closed")
     with (
         pytest.raises(tf.errors.UnknownError),
-        distribution.failed_peers_named(distribution.Task()),
+        cluster.failed_peers_named(tf_config.Task()),
     ):
         raise error
