@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from common.quiet_tensorflow import tf  # isort: skip  (first, see common/startup.py)
 
+import gc
 import os
 import pathlib
 import signal
@@ -22,6 +23,9 @@ from serving import exporting
 
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
+
+# As the programs do: what is imported stays, and need not be looked through after each evaluation.
+gc.freeze()
 
 
 @pytest.fixture(scope="session")
