@@ -59,31 +59,31 @@ def main() -> None:
     files.check_output_folder(output_path, flag="--output_path")
     records = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
     # A run that goes on meanwhile may delete the checkpoint, but not this copy.
-    with models.copied_model(_MODEL_DIR.value, checkpoint=_CHECKPOINT.value) as (found, copy):
+    with models.copied_model(_MODEL_DIR.value, checkpoint=_CHECKPOINT.value) as (trained, copy):
         class_list.check_beside_records(
-            found.classes, records, what=f"{_MODEL_DIR.value} holds a model"
+            trained.classes, records, what=f"{_MODEL_DIR.value} holds a model"
         )
-        damage.check_first_records(records, num_classes=len(found.classes), flag="--eval_data")
+        damage.check_first_records(records, num_classes=len(trained.classes), flag="--eval_data")
         files.make_folder(output_path)
         # Wherever it was trained, and by what is best here.
         params = dataclasses.replace(
-            found.params,
+            trained.params,
             cell_type=lstm.resolve_cell_type("auto"),
             mixed_precision=False,
             **settings.from_flags(model.Judgement),
         )
-        print(f"Checkpoint: {found.checkpoint}", flush=True)
+        print(f"Checkpoint: {trained.checkpoint}", flush=True)
         metrics, seen, beginnings = evaluate.evaluate(
             records, dataclasses.replace(copy, params=params), batch_size=_BATCH_SIZE.value
         )
     evaluate.print_result(metrics)
     report.write(
         output_path,
-        title=f"Evaluation of {found.checkpoint} on {_EVAL_DATA.value}",
+        title=f"Evaluation of {trained.checkpoint} on {_EVAL_DATA.value}",
         metrics=metrics,
         beginnings=beginnings,
         seen=seen,
-        classes=found.classes,
+        classes=trained.classes,
         accept_threshold=params.accept_threshold,
     )
     print(f"Report:     {os.path.join(output_path, report.HTML_FILE)}")

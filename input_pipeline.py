@@ -38,7 +38,7 @@ from records.augmentation import Features
 # batches of 64 and 8% of batches of 256; with 32, which train no better, it was twice as much.
 POOL_BATCHES = 128
 
-# Drawings a pool at most, some 30 MB of ink: no batch of 256 or fewer is sorted less for it.
+# Drawings a pool at most, about 30 MB of ink: no batch of 256 or fewer is sorted less for it.
 POOL_DRAWINGS = 128 * 256
 
 # The fewest pools in a pass, where there are that many batches. With one, sorting would make the
@@ -48,7 +48,7 @@ MIN_POOLS = 4
 # Records a block: few enough that those of one block are spread over the batches of a pool.
 BLOCK_RECORDS = 16
 
-# Records in the shuffle buffer, some 6 MB, filled in milliseconds. A set that fits into it is
+# Records in the shuffle buffer, about 6 MB, filled in milliseconds. A set that fits into it is
 # shuffled record by record.
 SHUFFLE_RECORDS = 8192
 
@@ -67,7 +67,7 @@ PARALLEL_POOLS = 2
 # Batches ready before they are asked for.
 PREFETCH_BATCHES = 16
 
-# The seed of the order of an evaluation's batches: whoever looks at the first drawings only sees
+# The seed of the order of an evaluation's batches: a reader of the first drawings only sees
 # short and long ones.
 EVAL_SEED = 0
 

@@ -132,8 +132,8 @@ def train_and_export(run: Run, execution: Execution) -> str | None:
     with locks.only_writer(run.model_dir, busy=busy):
         train(run, execution)
         hooks.check_records(run.classes, [*run.training_files, *run.eval_files])
-        with models.copied_model(run.model_dir) as (found, copy):
-            temperature, why = evaluations.temperature(found.checkpoint)
+        with models.copied_model(run.model_dir) as (trained, copy):
+            temperature, why = evaluations.temperature(trained.checkpoint)
             print(f"Temperature: {temperature:.3g}" + (f", not calibrated: {why}" if why else ""))
             page = os.path.join(run.model_dir, drawing_page.FILE)
             read = weights.read(copy.checkpoint, params=copy.params)
@@ -141,8 +141,8 @@ def train_and_export(run: Run, execution: Execution) -> str | None:
                 page,
                 copy,
                 weights=read,
-                examples=page_examples.from_records(run.training_files, found.classes),
-                evaluation=evaluations.evaluation_of(found.checkpoint),
+                examples=page_examples.from_records(run.training_files, trained.classes),
+                evaluation=evaluations.evaluation_of(trained.checkpoint),
             )
             return exporting.export(run.model_dir, copy, weights=read)
 

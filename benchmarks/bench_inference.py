@@ -52,14 +52,14 @@ TOLERANCE = 1e-4
 Batch = tuple[np.ndarray, np.ndarray]  # ink, lengths
 
 
-def evaluation(found: models.Model, input_fn: Callable) -> Callable[[], None]:
+def evaluation(trained: models.Model, input_fn: Callable) -> Callable[[], None]:
     """Returns what evaluates as train_model.py does, from building the graph to the metrics."""
     with tempfile.TemporaryDirectory() as folder:
-        estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=found.params)
+        estimator = estimators.Estimator(model.model_fn, model_dir=folder, params=trained.params)
 
     def evaluate() -> None:
         collector = guesses.CollectGuesses(kept_inks=guesses.KEPT_EMBEDDINGS)
-        estimator.evaluate(input_fn, hooks=[collector], checkpoint_path=found.checkpoint)
+        estimator.evaluate(input_fn, hooks=[collector], checkpoint_path=trained.checkpoint)
 
     return evaluate
 
@@ -158,16 +158,17 @@ def rate(count: int, work: Callable[[], None]) -> Callable[[], float]:
 
 def main(paths: Sequence[str]) -> None:
     tf1.disable_eager_execution()
-    found = models.find_model(flags.FLAGS.model)
+    trained = models.find_model(flags.FLAGS.model)
     served = classifier.Classifier(flags.FLAGS.model)
     weights = network_weights.calibrated(
-        network_weights.read(found.checkpoint, params=found.params), temperature=found.temperature
+        network_weights.read(trained.checkpoint, params=trained.params),
+        temperature=trained.temperature,
     )
-    others = peers.peers(weights, params=found.params, classes=found.classes)
+    others = peers.peers(weights, params=trained.params, classes=trained.classes)
 
     files = input_pipeline.match_files(_EVAL_DATA.value, flag="--eval_data")
     input_fn = input_pipeline.eval_input_fn(
-        files, batch_size=run.EVAL_BATCH_SIZE, num_classes=len(found.classes)
+        files, batch_size=run.EVAL_BATCH_SIZE, num_classes=len(trained.classes)
     )
     eval_batches = [(f["ink"], f["lengths"]) for f, _ in peers.read_batches(input_fn)]
     evaluated = sum(len(lengths) for _, lengths in eval_batches)
@@ -178,7 +179,7 @@ def main(paths: Sequence[str]) -> None:
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
         file.write(b"".join(lines))
         file.flush()
-        evaluating = {"ours": rate(evaluated, evaluation(found, input_fn))}
+        evaluating = {"ours": rate(evaluated, evaluation(trained, input_fn))}
         classifying = {"ours": rate(len(inks), classification(served, file.name))}
         single = {
             "ours": lambda: median_latency(lambda i: served.classify(documents[i]["drawing"]))

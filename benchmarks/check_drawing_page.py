@@ -375,8 +375,8 @@ def rate_names(
 
 
 def main() -> int | None:
-    found = models.find_model(_MODEL.value)
-    words = set(found.classes)
+    trained = models.find_model(_MODEL.value)
+    words = set(trained.classes)
     simplified = read_last(_SIMPLIFIED.value, _DRAWINGS.value, words=words)
     raw = read_last(_RAW.value, _DRAWINGS.value, words=words)
     documents = simplified + raw
@@ -387,8 +387,8 @@ def main() -> int | None:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(
             path,
-            found,
-            examples=page_examples.from_ndjson(_SIMPLIFIED.value, found.classes),
+            trained,
+            examples=page_examples.from_ndjson(_SIMPLIFIED.value, trained.classes),
         )
         browser.set_script_timeout(110)
         browser.get(f"file://{path}")
@@ -407,7 +407,7 @@ def main() -> int | None:
         *compare_points(raw, points),
         *rate_speed(times, long_tasks, opening),
         *rate_names(
-            judged, documents, of_documents, changes, threshold=found.params.accept_threshold
+            judged, documents, of_documents, changes, threshold=trained.params.accept_threshold
         ),
         ("size", f"{num_bytes / 1e6:.2f} MB", num_bytes <= MAX_BYTES),
     ]

@@ -170,10 +170,10 @@ class Page:
 
 def model_for_page(path: str) -> dict[str, Any]:
     """Reads what the page holds of a model."""
-    found = models.find_model(path)
-    weights = network_weights.read(found.checkpoint, params=found.params)
+    trained = models.find_model(path)
+    weights = network_weights.read(trained.checkpoint, params=trained.params)
     text = drawing_page.page(
-        weights, params=found.params, temperature=found.temperature, classes=found.classes
+        weights, params=trained.params, temperature=trained.temperature, classes=trained.classes
     )
     model, packed = (
         text.partition(f'id="{name}">')[2].partition("</script>")[0]

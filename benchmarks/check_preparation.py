@@ -81,7 +81,7 @@ def dense(strokes: Sequence[ink.Stroke], *, times: bool, whole: bool) -> list:
     return result
 
 
-def by_evaluation(drawings: Drawings, found: models.Model) -> float:
+def by_evaluation(drawings: Drawings, trained: models.Model) -> float:
     """Converts the drawings and evaluates the records."""
     by_word: dict[str, list] = {}
     for word, strokes in drawings:
@@ -97,11 +97,11 @@ def by_evaluation(drawings: Drawings, found: models.Model) -> float:
         categories = conversion.convert(
             str(source), records, splits=splits, num_shards=1, seed=0, num_workers=1
         )
-        if [category.word for category in categories] != found.classes:
+        if [category.word for category in categories] != trained.classes:
             raise UserError("--ndjson_path: its words are not those of the model")
         result, *_ = evaluate.evaluate(
             sorted(map(str, pathlib.Path(records).glob("eval.tfrecord-*"))),
-            found,
+            trained,
             batch_size=64,
         )
     return result["accuracy"]
@@ -125,7 +125,7 @@ def _browser() -> contextlib.AbstractContextManager:
 
 def main() -> int | None:
     tf.compat.v1.disable_eager_execution()
-    found = models.find_model(_MODEL.value)
+    trained = models.find_model(_MODEL.value)
     drawings = read_last(_NDJSON_PATH.value, _DRAWINGS.value)
     stored = {"as they are": drawings}
     for times in (True, False):
@@ -133,14 +133,14 @@ def main() -> int | None:
             name = f"{'whole numbers' if whole else 'fractions'}, {'' if times else 'no '}times"
             stored[name] = [(w, dense(s, times=times, whole=whole)) for w, s in drawings]
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
-        model = classifier.Classifier(exporting.export(folder, found))
+        model = classifier.Classifier(exporting.export(folder, trained))
         ways: dict[str, Callable[[Drawings], float]] = {
-            "create_dataset.py, evaluation": lambda some: by_evaluation(some, found),
+            "create_dataset.py, evaluation": lambda some: by_evaluation(some, trained),
             "Classifier": lambda some: by_classifier(some, model),
         }
         if browser:
             page = os.path.join(folder, drawing_page.FILE)
-            drawing_page.write(page, found)
+            drawing_page.write(page, trained)
             browser.set_script_timeout(600)
             browser.get(f"file://{page}")
             ways["page"] = lambda some: by_page(some, browser)

@@ -19,7 +19,7 @@ _OTHER_FILES = re.compile(
     r"\..*|(training|eval|test)\.tfrecord.*|conversion_(report\.json|samples\.png)|.*\.part(\.etag)?"
 )
 
-# Of each file so much is looked at for its words before it is read, some 16 drawings.
+# Bytes of each file that are searched for its words before it is read: about 16 drawings.
 FIRST_BYTES = 8192
 
 SHOWN_NAMES = 5

@@ -29,7 +29,7 @@ from records import class_list
 # The names of all splits: a conversion replaces those of an earlier one that it does not make.
 SPLITS = ("training", "eval", "test")
 
-# Text parsed by one call, some 500 lines: larger blocks leave the processor's cache (measured).
+# Text parsed by one call, about 500 lines: larger blocks leave the processor's cache (measured).
 BLOCK_BYTES = 256 << 10
 
 # What a bucket should hold at most, so that a worker can sort it in memory.

@@ -50,14 +50,14 @@ for (const [xs, ys] of arguments[0]) {
 def main() -> None:
     tf.compat.v1.disable_eager_execution()
     document = ndjson.parse_document((DOCS / "coffee_cup.ndjson").read_bytes())
-    found = models.find_model(_MODEL.value)
+    trained = models.find_model(_MODEL.value)
     with tempfile.TemporaryDirectory() as folder, browsers.opened(width=1200, height=900) as page:
         path = os.path.join(folder, drawing_page.FILE)
         drawing_page.write(
             path,
-            found,
-            examples=page_examples.from_ndjson(_EXAMPLES.value, found.classes),
-            evaluation=evaluations.evaluation_of(found.checkpoint),
+            trained,
+            examples=page_examples.from_ndjson(_EXAMPLES.value, trained.classes),
+            evaluation=evaluations.evaluation_of(trained.checkpoint),
         )
         page.get(f"file://{path}")
         page.execute_script(DRAW, document["drawing"])

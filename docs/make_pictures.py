@@ -128,9 +128,9 @@ def strokes_picture(strokes: Sequence[ink.Stroke], known: classifier.Classifier)
     return pictures.sheet(cells, columns=len(cells))
 
 
-def contributions_picture(drawing: np.ndarray, found: models.Model, word: str) -> Image.Image:
+def contributions_picture(drawing: np.ndarray, trained: models.Model, word: str) -> Image.Image:
     """Draws the drawing, each step of the pen in the colour of what it adds to its word's logit."""
-    shares = contributions(drawing, found, word)
+    shares = contributions(drawing, trained, word)
     picture, draw = canvas(2 * SIZE + 3 * MARGIN, SIZE + 2 * MARGIN)
     at = np.concatenate([np.zeros((1, 2)), np.cumsum(drawing[:, :2], axis=0)])
     at = MARGIN + (at - at.min(axis=0)) * SIZE
@@ -157,36 +157,36 @@ def contributions_picture(drawing: np.ndarray, found: models.Model, word: str) -
     return picture
 
 
-def contributions(drawing: np.ndarray, found: models.Model, word: str) -> np.ndarray:
+def contributions(drawing: np.ndarray, trained: models.Model, word: str) -> np.ndarray:
     """Computes what each row of the ink adds to the logit of a word, float32 [rows]."""
     with tf.Graph().as_default(), tf1.Session() as session:
         batch = tf.constant(drawing[np.newaxis])
         lengths = tf.constant([len(drawing)], tf.int64)
         mask = model.length_mask(lengths, tf.shape(batch)[1])
-        channels = model.conv_layers(batch, mask, params=found.params, training=False)
+        channels = model.conv_layers(batch, mask, params=trained.params, training=False)
         time_major = tf.transpose(channels, [1, 0, 2])
-        hidden = model.lstm_layers(time_major, lengths, params=found.params, training=False)
-        tf1.train.Saver().restore(session, found.checkpoint)
+        hidden = model.lstm_layers(time_major, lengths, params=trained.params, training=False)
+        tf1.train.Saver().restore(session, trained.checkpoint)
         outputs = session.run(hidden)[:, 0]  # [rows, 2N]
-    kernel = tf.train.load_variable(found.checkpoint, "dense/kernel")
-    return outputs @ kernel[:, found.classes.index(word)]
+    kernel = tf.train.load_variable(trained.checkpoint, "dense/kernel")
+    return outputs @ kernel[:, trained.classes.index(word)]
 
 
 def main() -> None:
     tf1.disable_eager_execution()
     document = ndjson.parse_document(DRAWING.read_bytes())
     strokes, word = document["drawing"], document["word"]
-    found = models.find_model(_MODEL.value)
-    if word not in found.classes:
+    trained = models.find_model(_MODEL.value)
+    if word not in trained.classes:
         raise UserError(f"--model={_MODEL.value}: it does not know the word {word!r}")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
     drawing = ink.drawing_to_ink(strokes)
     PICTURES.mkdir(exist_ok=True)
     for name, picture in (
         ("points", points_picture(strokes)),
-        ("padding", padding_picture(files, len(found.classes))),
+        ("padding", padding_picture(files, len(trained.classes))),
         ("strokes", strokes_picture(strokes, classifier.Classifier(_MODEL.value))),
-        ("contributions", contributions_picture(drawing, found, word)),
+        ("contributions", contributions_picture(drawing, trained, word)),
     ):
         path = PICTURES / f"{name}.png"
         picture.save(path, optimize=True)

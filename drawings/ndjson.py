@@ -1,6 +1,6 @@
 """Lines of ndjson in, words and ink out: one drawing a line, as the data set has them.
 
-A line is a JSON object with `word` and `drawing`; other fields are ignored, but for `recognized`
+A line is a JSON object with `word` and `drawing`; other fields are ignored, except `recognized`
 where it is asked for.
 """
 
@@ -230,7 +230,7 @@ def parse_document(line: bytes | str) -> dict:
 def _word_and_strokes(
     line: bytes | str, *, recognized_only: bool
 ) -> tuple[str, Sequence[ink.Stroke]]:
-    """Returns the word and the strokes that a line holds, unchecked but for the word."""
+    """Returns the word and the strokes that a line holds, unchecked except for the word."""
     document = parse_document(line)
     word = document.get("word", "")
     if not isinstance(word, str):

@@ -15,7 +15,7 @@ from evaluation import guesses
 from model_folder import models
 from records import damage
 
-# Drawings whose ink is kept to be shown, some 60 MB; mistakes beyond them are counted only.
+# Drawings whose ink is kept to be shown, about 60 MB; mistakes beyond them are counted only.
 KEPT_INKS = 100_000
 
 # Shares of the strokes of a drawing that are evaluated as if it ended there.

@@ -3,7 +3,7 @@
 best/  a copy of the best checkpoint, for each data that was evaluated on
 
 A copy is removed only when a better one is recorded: chief and evaluator of a cluster may decide at
-the same time, and whoever reads `best/` looks at the records.
+the same time, and readers of `best/` look at the records.
 """
 
 from __future__ import annotations

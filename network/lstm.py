@@ -155,7 +155,7 @@ def block_lstm(
     training: bool = True,
     dtype: tf.DType = tf.float32,
 ) -> tf.Tensor:
-    """Computes what `step_by_step_lstm` computes, but for rounding, several times as fast.
+    """Computes what `step_by_step_lstm` computes, up to rounding, several times as fast.
 
     What does not depend on the state is multiplied out in blocks, for all steps at once: forward
     the inputs, backward the gates' gradients. From step to step goes only what must.

@@ -14,7 +14,7 @@ from selenium.webdriver.firefox.service import Service as FirefoxService
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.webkitgtk.service import Service as WebKitService
 
-# Where a browser is called so, or stands there.
+# Names and paths of browsers.
 NAMES = (
     "chromium",
     "chromium-browser",

@@ -37,13 +37,13 @@ def main() -> None:
     path = _OUTPUT.value or os.path.join(_MODEL.value, drawing_page.FILE)
     if _OUTPUT.value:
         files.check_output_file(path, flag="--output")
-    with models.copied_model(_MODEL.value) as (found, copy):
-        examples = _EXAMPLES.value and page_examples.from_ndjson(_EXAMPLES.value, found.classes)
+    with models.copied_model(_MODEL.value) as (trained, copy):
+        examples = _EXAMPLES.value and page_examples.from_ndjson(_EXAMPLES.value, trained.classes)
         drawing_page.write(
             path,
             copy,
             examples=examples or None,
-            evaluation=evaluations.evaluation_of(found.checkpoint),
+            evaluation=evaluations.evaluation_of(trained.checkpoint),
         )
     print(f"Draw: open {shlex.quote(path)}")
 

@@ -96,26 +96,26 @@ def pack(work: pathlib.Path, output: pathlib.Path) -> None:
     tf.compat.v1.disable_eager_execution()
     evaluation = work / "model/evaluation"
     numbers = json.loads((evaluation / report.JSON_FILE).read_text())
-    with models.copied_model(str(work / "model")) as (found, copy):
+    with models.copied_model(str(work / "model")) as (trained, copy):
         pretrained.write(output, copy)
         drawing_page.write(
             _PAGE_PATH.value,
             copy,
-            examples=page_examples.from_ndjson(str(work / "ndjson/training"), found.classes),
+            examples=page_examples.from_ndjson(str(work / "ndjson/training"), trained.classes),
             evaluation=numbers["metrics"],
         )
     shutil.copy(evaluation / report.CSV_FILE, output / report.CSV_FILE)
     conversion = json.loads((work / "records/training/conversion_report.json").read_text())
-    (output / "README.md").write_text(readme(numbers, conversion, found))
+    (output / "README.md").write_text(readme(numbers, conversion, trained))
     print(f"\nWritten: {output} and {_PAGE_PATH.value}")
 
 
-def readme(numbers: dict, conversion: dict, found: models.Model) -> str:
+def readme(numbers: dict, conversion: dict, trained: models.Model) -> str:
     """Returns the page that says what the network is, from the reports of its making."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = (ROOT / "scripts" / README_TEMPLATE).read_text()
     return environment.from_string(template).render(
-        classes=found.classes,
+        classes=trained.classes,
         training_drawings=sum(conversion["total"]["drawings"].values()),
         limit=TRAINING_DRAWINGS,
         eval_limit=EVAL_DRAWINGS,

@@ -30,7 +30,7 @@ from common.errors import UserError
 from drawings import ink
 
 # Drawings the network takes at once, of those given together the ones of about one length: 4 to 32
-# take about as long each. And points of them, some 10 KB each: only drawings of more than 2,048
+# take about as long each. And points of them, about 10 KB each: only drawings of more than 2,048
 # points are fewer.
 BATCH_SIZE = 16
 BATCH_POINTS = 16 * 2048

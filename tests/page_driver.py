@@ -137,7 +137,7 @@ def show(browser, tab: str) -> None:
 
 
 def press(browser, text: str) -> None:
-    """Presses the visible button that is called so."""
+    """Presses the visible button of that name."""
     until(
         lambda: evaluate(
             browser,

@@ -261,4 +261,4 @@ class EvaluationRecorder(estimators.Exporter):
             first=self._first,
         )
         self._first = False
-        gc.collect()  # the evaluation's graph, some 5 MB; by itself Python does it after a dozen
+        gc.collect()  # the evaluation's graph, about 5 MB; by itself Python does it after a dozen

@@ -39,8 +39,8 @@ def writer(folder: str) -> tf.compat.v1.summary.FileWriter:
 def failed_writes_explained() -> Iterator[None]:
     """Where a file of summaries cannot be written, as on a full disk, raises OSError.
 
-    TensorFlow writes them in a thread, which prints a traceback and leaves an IndexError to whoever
-    writes next.
+    TensorFlow writes them in a thread, which prints a traceback and leaves an IndexError to the
+    next caller that writes.
     """
 
     def quiet(failure: threading.ExceptHookArgs) -> None:

@@ -70,7 +70,7 @@ def settings(
 ) -> estimators.WarmStartSettings:
     """Returns what Estimator is to start a network from.
 
-    All variables, but for the last layer's columns of classes that the source does not know. A
+    All variables, except the last layer's columns of classes that the source does not know. A
     source without a class list is taken to have this one, if it has as many classes.
 
     Args:
@@ -108,7 +108,7 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
 
     Returns:
       The names of the network's variables that the checkpoint has in the same shape: all of
-      them, but for the last layer's where it has another number of classes.
+      them, except the last layer's where it has another number of classes.
 
     Raises:
       UserError: the checkpoint cannot be read, or is of another network; `flag` named it.
