@@ -156,9 +156,8 @@ def rate(count: int, work: Callable[[], None]) -> Callable[[], float]:
     return once
 
 
-def main(paths: Sequence[str]) -> None:
-    tf1.disable_eager_execution()
-    trained = models.find_model(flags.FLAGS.model)
+def compare(trained: models.Model, paths: Sequence[str]) -> None:
+    """Prints the table, of a trained model and files of drawings."""
     served = classifier.Classifier(flags.FLAGS.model)
     weights = network_weights.calibrated(
         network_weights.read(trained.checkpoint, params=trained.params),
@@ -206,6 +205,12 @@ def main(paths: Sequence[str]) -> None:
                 f"| one drawing, median of {_SINGLE.value} | {name} | {1000 * value:.2f} ms "
                 f"| {latencies['ours'] / value:.2f} × as long |"
             )
+
+
+def main(paths: Sequence[str]) -> None:
+    tf1.disable_eager_execution()
+    with models.copied_model(flags.FLAGS.model) as (_, trained):
+        compare(trained, paths)
 
 
 if __name__ == "__main__":

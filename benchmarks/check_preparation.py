@@ -125,14 +125,17 @@ def _browser() -> contextlib.AbstractContextManager:
 
 def main() -> int | None:
     tf.compat.v1.disable_eager_execution()
-    trained = models.find_model(_MODEL.value)
     drawings = read_last(_NDJSON_PATH.value, _DRAWINGS.value)
     stored = {"as they are": drawings}
     for times in (True, False):
         for whole in (False, True):
             name = f"{'whole numbers' if whole else 'fractions'}, {'' if times else 'no '}times"
             stored[name] = [(w, dense(s, times=times, whole=whole)) for w, s in drawings]
-    with tempfile.TemporaryDirectory() as folder, _browser() as browser:
+    with (
+        models.copied_model(_MODEL.value) as (_, trained),
+        tempfile.TemporaryDirectory() as folder,
+        _browser() as browser,
+    ):
         model = classifier.Classifier(exporting.export(folder, trained))
         ways: dict[str, Callable[[Drawings], float]] = {
             "create_dataset.py, evaluation": lambda some: by_evaluation(some, trained),

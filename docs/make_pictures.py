@@ -172,11 +172,9 @@ def contributions(drawing: np.ndarray, trained: models.Model, word: str) -> np.n
     return outputs @ kernel[:, trained.classes.index(word)]
 
 
-def main() -> None:
-    tf1.disable_eager_execution()
+def make_pictures(trained: models.Model) -> None:
     document = ndjson.parse_document(DRAWING.read_bytes())
     strokes, word = document["drawing"], document["word"]
-    trained = models.find_model(_MODEL.value)
     if word not in trained.classes:
         raise UserError(f"--model={_MODEL.value}: it does not know the word {word!r}")
     files = input_pipeline.match_files(_TRAINING_DATA.value, flag="--training_data")
@@ -191,6 +189,12 @@ def main() -> None:
         path = PICTURES / f"{name}.png"
         picture.save(path, optimize=True)
         print(path)
+
+
+def main() -> None:
+    tf1.disable_eager_execution()
+    with models.copied_model(_MODEL.value) as (_, trained):
+        make_pictures(trained)
 
 
 if __name__ == "__main__":
