@@ -54,17 +54,7 @@ NUM_UNSEEN = 5
 AT_ONCE = 200
 
 # What the page knows without its elements.
-MODULES = (
-    "points",
-    "network",
-    "matrices",
-    "learn",
-    "vocabulary",
-    "study",
-    "scribble",
-    "guesser",
-    "own_words",
-)
+MODULES = (*drawing_page.GUESSING_MODULES, "own_words")
 
 PREPARE = """
 const [model, done] = arguments;

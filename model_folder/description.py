@@ -99,7 +99,7 @@ def read_temperature(folder: str) -> float:
     """Reads the temperature of an export's description; 1 where none was written.
 
     Raises:
-      ValueError: the description is not there, or not this program's.
+      UserError: the description is not there, or not this program's.
     """
     temperature = _read(folder).get(TEMPERATURE, 1.0)
     if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):

@@ -35,8 +35,8 @@ FILE = "draw.html"
 
 SOURCES = pathlib.Path(__file__).parent / "page"
 
-# Each module comes after those that it imports.
-MODULES = (
+# What the page guesses by, without its elements. Each module comes after those that it imports.
+GUESSING_MODULES = (
     "points",
     "network",
     "matrices",
@@ -45,6 +45,9 @@ MODULES = (
     "study",
     "scribble",
     "guesser",
+)
+MODULES = (
+    *GUESSING_MODULES,
     "namer",
     "sentences",
     "game",

@@ -71,14 +71,24 @@ def export(model_dir: str, network: models.Model, *, weights: Weights | None = N
             strip_default_attrs=True,  # so that releases that do not know them load it
         )
         builder.save()
-    onnx = onnx_network.build(
-        weights or network_weights.read(network.checkpoint, params=network.params),
-        params=network.params,
-        temperature=network.temperature,
-        classes=network.classes,
-    )
-    files.write_whole(os.path.join(unfinished, classifier.ONNX_FILE), onnx)
-    assets = os.path.join(unfinished, models.EXPORT_ASSETS)
+    weights = weights or network_weights.read(network.checkpoint, params=network.params)
+    write_network(unfinished, network, weights)
+    files.rename(unfinished, folder)
+    return folder
+
+
+def write_network(
+    folder: str, network: models.Model, weights: Weights, *, half: bool = False
+) -> None:
+    """Writes the ONNX file, and what says which network it is.
+
+    Args:
+      folder: is made where there is none.
+      network: what is written.
+      weights: those of its checkpoint.
+      half: whether the file's weights are float16.
+    """
+    assets = os.path.join(folder, models.EXPORT_ASSETS)
     files.make_folder(assets)
     description.write_description(
         assets,
@@ -86,8 +96,14 @@ def export(model_dir: str, network: models.Model, *, weights: Weights | None = N
         classes=network.classes,
         temperature=network.temperature,
     )
-    files.rename(unfinished, folder)
-    return folder
+    onnx = onnx_network.build(
+        weights,
+        params=network.params,
+        temperature=network.temperature,
+        classes=network.classes,
+        half=half,
+    )
+    files.write_whole(os.path.join(folder, classifier.ONNX_FILE), onnx)
 
 
 def build_signatures(network: models.Model) -> dict:

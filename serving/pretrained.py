@@ -19,8 +19,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from model_folder import checkpoints, description, models
-from serving import classifier, onnx_network, weights
+from model_folder import checkpoints, models
+from serving import exporting, weights
 
 
 def write(folder: pathlib.Path, network: models.Model) -> None:
@@ -31,25 +31,10 @@ def write(folder: pathlib.Path, network: models.Model) -> None:
       network: its checkpoint is float32.
     """
     values = weights.read(network.checkpoint, params=network.params)
-    assets = folder / models.EXPORT_ASSETS
-    assets.mkdir(parents=True, exist_ok=True)
-    description.write_description(
-        str(assets),
-        params=network.params,
-        classes=network.classes,
-        temperature=network.temperature,
-    )
+    exporting.write_network(str(folder), network, values, half=True)
     step = np.array(checkpoints.global_step(network.checkpoint), np.int64)
     stored: dict[str, np.ndarray] = {
         name: value.astype(np.float16) for name, value in values.items()
     }
     stored[tf.compat.v1.GraphKeys.GLOBAL_STEP] = step
     checkpoints.write(stored, os.path.join(folder, models.EXPORT_CHECKPOINT))
-    onnx = onnx_network.build(
-        values,
-        params=network.params,
-        temperature=network.temperature,
-        classes=network.classes,
-        half=True,
-    )
-    (folder / classifier.ONNX_FILE).write_bytes(onnx)

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from serving import drawing_page
 
 # The module that guesses, with those that it imports.
-GUESSER = ["points", "network", "matrices", "learn", "vocabulary", "study", "scribble", "guesser"]
+GUESSER = list(drawing_page.GUESSING_MODULES)
 
 # A right angle and a line below it, from the board's middle.
 CORNER = (((-60, -50), (60, -50), (60, 40)), ((-60, 50), (50, 50)))
