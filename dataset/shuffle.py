@@ -19,9 +19,8 @@ import tensorflow as tf
 
 from records import tfrecords
 
-# Ink that a worker holds back before it appends it to the buckets, and bytes of its rows.
+# Ink that a worker holds back before it appends it to the buckets.
 SPOOL_BYTES = 16 << 20
-ROW_BYTES = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _read_bucket(job: Job, split: int, bucket: int) -> Iterator[bytes]:
     payload = b"".join(chunk[4] for chunk in chunks)
     keys = np.concatenate([chunk[2] for chunk in chunks])
     class_indices = np.repeat([chunk[0] for chunk in chunks], [len(chunk[2]) for chunk in chunks])
-    ends = np.cumsum(np.concatenate([chunk[3] for chunk in chunks])) * ROW_BYTES
+    ends = np.cumsum(np.concatenate([chunk[3] for chunk in chunks])) * tfrecords.ROW_BYTES
     starts = np.concatenate([[0], ends[:-1]])
     order = np.argsort(keys, kind="stable")
     places = (starts[order].tolist(), ends[order].tolist(), class_indices[order].tolist())

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 # One float32 a column: x, y and pen-up.
 INK_COLUMNS = 3
+ROW_BYTES = INK_COLUMNS * 4
 
 # What stands around a record in a TFRecord file: its length and two checksums.
 FRAME_BYTES = 16
@@ -42,7 +43,7 @@ def encode_record(ink_bytes: bytes, class_index: int) -> bytes:
 @functools.lru_cache(maxsize=1 << 16)
 def _record_frame(num_bytes: int, class_index: int) -> tuple[bytes, bytes]:
     """Returns what stands before and after the ink's bytes in a record."""
-    rows = num_bytes // (INK_COLUMNS * 4)
+    rows = num_bytes // ROW_BYTES
     # Field numbers of example.proto and feature.proto: Example.features 1, Features.feature 1
     # (a map: key 1, value 2), Feature.float_list 2, Feature.int64_list 3, value 1 (packed).
     before = _map_entry(b"class_index", _field(3, _field(1, _varint(class_index))))
