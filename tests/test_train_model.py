@@ -3,6 +3,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 
 import pytest
@@ -331,3 +332,11 @@ def test_a_second_run_in_the_same_folder_refuses(data, tmp_path):
     assert f"{tmp_path}/m: another run is training there" in done.stderr
     with locks.only_writer(str(tmp_path / "m"), busy="the test is there"):
         pass  # free again
+
+
+def test_printed_commands_quote_their_paths(capsys):
+    train_model.print_results("runs/my run", exported="runs/my run/export/drawing_classifier/1")
+    commands = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
+    assert shlex.split(commands["Look at it"]) == ["tensorboard", "--logdir=runs/my run"]
+    assert shlex.split(commands["Draw"]) == ["open", "runs/my run/draw.html"]
+    assert "--model=runs/my run" in shlex.split(commands["Use it"])
