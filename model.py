@@ -388,31 +388,35 @@ def model_fn(
         return estimators.EstimatorSpec(mode, predictions=predictions)
 
     labels = tf.cast(labels, tf.int64)
-    with tf.name_scope("cross_entropy"):
-        smoothing = params.label_smoothing if training else 0.0
-        adjusted = logits if training else logits / temperature
-        if training and "logit_adjustment" in features:
-            # What a class gains by being frequent: so the logits themselves need not learn it.
-            adjusted += features["logit_adjustment"]
-        losses = cross_entropy(adjusted, labels, label_smoothing=smoothing)  # [B]
+    probability = tf.reduce_max(predictions["probabilities"], axis=1)
+    BatchGuesses(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
     with tf.name_scope("measures"):
         measured = measures.drawing_measures(
             logits, predictions["probabilities"], labels, accept_threshold=params.accept_threshold
         )
-    probability = tf.reduce_max(predictions["probabilities"], axis=1)
-    BatchGuesses(ink, lengths, labels, predictions["predictions"], probability, embedding).publish()
     if mode == estimators.ModeKeys.EVAL:
+        with tf.name_scope("cross_entropy"):
+            losses = cross_entropy(logits / temperature, labels, label_smoothing=0.0)
         # Estimator averages this over the batches. Given every drawing's loss, rather than a
         # batch's mean, it averages over the drawings; it takes them where no shape is known.
         loss = tf.compat.v1.placeholder_with_default(losses, shape=None)
         metrics = measures.eval_metrics(measured, logits, labels)
         return estimators.EstimatorSpec(mode, loss=loss, eval_metric_ops=metrics)
 
-    loss = tf.reduce_mean(losses)
+    with tf.name_scope("cross_entropy"):
+        if "logit_adjustment" in features:
+            # What a class gains by being frequent: so the logits themselves need not learn it.
+            logits += features["logit_adjustment"]
+        losses = cross_entropy(logits, labels, label_smoothing=params.label_smoothing)
     with tf.name_scope("padding"):
         measured["padding_share"] = 1 - tf.reduce_mean(length_mask(lengths, tf.shape(ink)[1]))
     for name, values in measured.items():
         tf.compat.v1.summary.scalar(name, tf.reduce_mean(values))
+    return training_spec(tf.reduce_mean(losses), params)
+
+
+def training_spec(loss: tf.Tensor, params: HParams) -> estimators.EstimatorSpec:
+    """Returns how Estimator trains: a step of Adam on the loss, float32 []."""
     train_op = optimiser.train_op(
         loss,
         learning_rate=scheduled_learning_rate(params),
@@ -420,7 +424,7 @@ def model_fn(
         gradient_clipping_norm=params.gradient_clipping_norm,
         half_precision=half_precision(params),
     )
-    return estimators.EstimatorSpec(mode, loss=loss, train_op=train_op)
+    return estimators.EstimatorSpec(estimators.ModeKeys.TRAIN, loss=loss, train_op=train_op)
 
 
 def scheduled_learning_rate(params: HParams) -> tf.Tensor:
