@@ -245,54 +245,10 @@ def _gradient(
       hidden_gradient: float32 [T, B, N].
       dtype: of the factors of all products.
     """
-    num_steps, channels, num_nodes = tf.shape(inputs)[0], inputs.shape[-1], hidden.shape[-1]
+    channels, num_nodes = inputs.shape[-1], hidden.shape[-1]
     input_kernel, hidden_kernel = tf.split(tf.cast(kernel, dtype), [channels, num_nodes], axis=0)
-    turned_kernel = tf.transpose(hidden_kernel)  # once: multiplying by it turned takes longer
-    zeros = tf.zeros([tf.shape(inputs)[1], num_nodes])
-    no_inputs = tf.zeros([tf.shape(inputs)[1], 0])
-    no_peephole = tf.zeros([num_nodes])
-    no_kernel, no_bias = tf.zeros([num_nodes, 4 * num_nodes]), tf.zeros([4 * num_nodes])
-
-    def step(t, cell_gradient, gates_gradient, all_gates_gradients):
-        of_gates = tf.matmul(gates_gradient, turned_kernel)
-        dh = _step(hidden_gradient, t) + tf.cast(of_gates, tf.float32)
-        kept = {name: array.read(t) for name, array in steps._asdict().items()}
-        # One step's gradient, without the products by the kernel. Without peepholes it does not
-        # look at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
-        cell = tf.raw_ops.LSTMBlockCellGrad(
-            x=no_inputs,
-            h_prev=kept["cs_prev"],
-            cs=kept["cs_prev"],
-            w=no_kernel,
-            wci=no_peephole,
-            wcf=no_peephole,
-            wco=no_peephole,
-            b=no_bias,
-            **kept,
-            cs_grad=cell_gradient,
-            h_grad=dh,
-            use_peephole=False,
-        )
-        gates_gradient = tf.cast(cell.dicfo, dtype)
-        return (
-            t - 1,
-            cell.cs_prev_grad,
-            gates_gradient,
-            all_gates_gradients.write(t, gates_gradient),
-        )
-
-    *_, all_gates_gradients = tf.while_loop(
-        lambda t, *_: t >= 0,
-        step,
-        [
-            num_steps - 1,
-            zeros,
-            tf.tile(tf.cast(zeros, dtype), [1, 4]),
-            tf.TensorArray(dtype, num_steps, element_shape=[None, 4 * num_nodes]),
-        ],
-        parallel_iterations=2,
-    )
-    gates_gradient = tf.reshape(all_gates_gradients.stack(), [-1, 4 * num_nodes])  # [T B, 4N]
+    gates_gradient = _gates_gradient(hidden_kernel, steps, hidden_gradient)
+    gates_gradient = tf.reshape(gates_gradient, [-1, 4 * num_nodes])  # [T B, 4N]
     hidden = tf.cast(hidden, dtype)
     hidden_before = tf.concat([tf.zeros_like(hidden[:1]), hidden[:-1]], axis=0)
     seen = tf.concat([tf.cast(inputs, dtype), hidden_before], axis=2)
@@ -305,6 +261,62 @@ def _gradient(
         tf.matmul(ones, gates_gradient)[0],
     )
     return tuple(tf.cast(gradient, tf.float32) for gradient in gradients)
+
+
+def _gates_gradient(
+    hidden_kernel: tf.Tensor, steps: Steps, hidden_gradient: tf.Tensor
+) -> tf.Tensor:
+    """Goes back through the steps.
+
+    Args:
+      hidden_kernel: [N, 4N], in the type of the products.
+      steps: what they computed.
+      hidden_gradient: float32 [T, B, N].
+
+    Returns:
+      The gradient by the gates before their activations, [T, B, 4N], in the type of the products.
+    """
+    dtype = hidden_kernel.dtype
+    num_steps, batch = tf.shape(hidden_gradient)[0], tf.shape(hidden_gradient)[1]
+    num_nodes = hidden_gradient.shape[-1]
+    turned_kernel = tf.transpose(hidden_kernel)  # once: multiplying by it turned takes longer
+    # One step's gradient, without the products by the kernel. Without peepholes it does not look
+    # at the cell (cs), and of the inputs, the kernel and the bias only at the shapes.
+    cell_gradient_of_step = functools.partial(
+        tf.raw_ops.LSTMBlockCellGrad,
+        x=tf.zeros([batch, 0]),
+        w=tf.zeros([num_nodes, 4 * num_nodes]),
+        b=tf.zeros([4 * num_nodes]),
+        **dict.fromkeys(("wci", "wcf", "wco"), tf.zeros([num_nodes])),
+        use_peephole=False,
+    )
+
+    def step(t, cell_gradient, gates_gradient, all_gates_gradients):
+        of_gates = tf.matmul(gates_gradient, turned_kernel)
+        kept = {name: array.read(t) for name, array in steps._asdict().items()}
+        cell = cell_gradient_of_step(
+            h_prev=kept["cs_prev"],
+            cs=kept["cs_prev"],
+            **kept,
+            cs_grad=cell_gradient,
+            h_grad=_step(hidden_gradient, t) + tf.cast(of_gates, tf.float32),
+        )
+        gates_gradient = tf.cast(cell.dicfo, dtype)
+        all_gates_gradients = all_gates_gradients.write(t, gates_gradient)
+        return t - 1, cell.cs_prev_grad, gates_gradient, all_gates_gradients
+
+    *_, all_gates_gradients = tf.while_loop(
+        lambda t, *_: t >= 0,
+        step,
+        [
+            num_steps - 1,
+            tf.zeros([batch, num_nodes]),
+            tf.zeros([batch, 4 * num_nodes], dtype),
+            tf.TensorArray(dtype, num_steps, element_shape=[None, 4 * num_nodes]),
+        ],
+        parallel_iterations=2,
+    )
+    return all_gates_gradients.stack()
 
 
 def _step(values: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
