@@ -82,6 +82,28 @@ def print_summary(
     num_shards: int,
 ) -> None:
     print(f"\n{len(categories)} categories.")
+    print_skipped(categories)
+    simplified = sum(category.simplified for category in categories)
+    if simplified:
+        print(f"Simplified {simplified:,} drawings, which had times or more points than they need.")
+    for split in splits:
+        total = sum(category.used[split.name] for category in categories)
+        print(f"{split.name}: {total:,} drawings in")
+        print(f"  {os.path.join(output_path, split.name)}.tfrecord-?????-of-{num_shards:05d}")
+        print_short(categories, split)
+        if not total and split.drawings_per_class:
+            terminal.warn(
+                f"no drawing was left for {split.name}: every file ends before its turn. Lower "
+                "--train_observations_per_class, or get more drawings"
+            )
+    print(f"Class list: {os.path.join(output_path, splits[0].name)}.tfrecord.classes")
+    report, picture = conversion_report.REPORT_FILE, conversion_report.PICTURE_FILE
+    print(f"Report: {os.path.join(output_path, report)}, and a drawing of each category in")
+    print(f"  {os.path.join(output_path, picture)}")
+
+
+def print_skipped(categories: Sequence[Category]) -> None:
+    """Says how many lines were skipped and why, and which files mix several words."""
     skipped: collections.Counter[str] = collections.Counter()
     for category in categories:
         skipped.update(category.skipped)
@@ -96,31 +118,19 @@ def print_summary(
                 f"{category.path}: {others:,} of its drawings have another word than the first, "
                 f"{category.word!r}, and were skipped; a file is one category: split it"
             )
-    simplified = sum(category.simplified for category in categories)
-    if simplified:
-        print(f"Simplified {simplified:,} drawings, which had times or more points than they need.")
-    for split in splits:
-        total = sum(category.used[split.name] for category in categories)
-        short = [c for c in categories if c.used[split.name] < split.drawings_per_class]
-        print(f"{split.name}: {total:,} drawings in")
-        print(f"  {os.path.join(output_path, split.name)}.tfrecord-?????-of-{num_shards:05d}")
-        if short:
-            short.sort(key=lambda category: category.used[split.name])
-            names = ", ".join(f"{c.word} ({c.used[split.name]:,})" for c in short[:5])
-            more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
-            print(
-                f"  fewer than the {split.drawings_per_class:,} asked for in {len(short):,} "
-                f"categories: {names}{more}"
-            )
-        if not total and split.drawings_per_class:
-            terminal.warn(
-                f"no drawing was left for {split.name}: every file ends before its turn. Lower "
-                "--train_observations_per_class, or get more drawings"
-            )
-    print(f"Class list: {os.path.join(output_path, splits[0].name)}.tfrecord.classes")
-    report, picture = conversion_report.REPORT_FILE, conversion_report.PICTURE_FILE
-    print(f"Report: {os.path.join(output_path, report)}, and a drawing of each category in")
-    print(f"  {os.path.join(output_path, picture)}")
+
+
+def print_short(categories: Sequence[Category], split: conversion.Split) -> None:
+    """Says which categories have fewer drawings in a split than were asked for."""
+    short = [c for c in categories if c.used[split.name] < split.drawings_per_class]
+    if short:
+        short.sort(key=lambda category: category.used[split.name])
+        names = ", ".join(f"{c.word} ({c.used[split.name]:,})" for c in short[:5])
+        more = f" and {len(short) - 5:,} more" if len(short) > 5 else ""
+        print(
+            f"  fewer than the {split.drawings_per_class:,} asked for in {len(short):,} "
+            f"categories: {names}{more}"
+        )
 
 
 def main() -> None:
