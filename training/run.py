@@ -223,7 +223,7 @@ def find_first_weights(run: Run, *, scratch: str) -> estimators.WarmStartSetting
         run.warm_start_from,
         params=run.params,
         classes=run.classes,
-        seed=run.seed,
+        training_files=run.training_files,
         scratch=scratch,
     )
 

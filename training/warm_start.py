@@ -14,6 +14,7 @@ from common import estimators, files
 from common.errors import UserError
 from model_folder import best, checkpoints, description, models
 from records import class_list
+from training import last_layer
 
 # The last layer, whose columns belong to classes.
 LAST_LAYER = ("dense/kernel", "dense/bias")
@@ -66,18 +67,24 @@ def find_source(path: str) -> Source:
 
 
 def settings(
-    path: str, *, params: model.HParams, classes: Sequence[str], seed: int, scratch: str
+    path: str,
+    *,
+    params: model.HParams,
+    classes: Sequence[str],
+    training_files: Sequence[str],
+    scratch: str,
 ) -> estimators.WarmStartSettings:
     """Returns what Estimator is to start a network from.
 
-    All variables, except the last layer's columns of classes that the source does not know. A
-    source without a class list is taken to have this one, if it has as many classes.
+    All variables, except the last layer's columns of classes that the source does not know: they
+    are fitted to the training drawings, see last_layer.py. A source without a class list is taken
+    to have this one, if it has as many classes.
 
     Args:
       path: as `find_source` takes it.
       params: of the new network.
       classes: K class names, its class list.
-      seed: of the new columns.
+      training_files: its TFRecord files.
       scratch: folder for a checkpoint that lasts until training has begun.
 
     Raises:
@@ -86,20 +93,24 @@ def settings(
     source = find_source(path)
     names = check_shapes(source.checkpoint, params=params, flag=f"--warm_start_from={path}")
     checkpoint = checkpoints.in_float32(source.checkpoint, scratch)
-    known = len(classes) if LAST_LAYER[0] in names else 0
-    if source.classes and source.classes != list(classes):
-        known = len(set(classes) & set(source.classes))
-        names += [name for name in LAST_LAYER if name not in names]
-        checkpoint = _write_remapped(
-            checkpoint, source.classes, names, classes=classes, seed=seed, scratch=scratch
-        )
+    known = source.classes or (list(classes) if LAST_LAYER[0] in names else [])
+    new = [name for name in classes if name not in known]
     print(
-        f"Starting from {source.checkpoint}: {len(names)} variables, and the last layer's weights "
-        f"of {known} of {len(classes)} classes",
+        f"Starting from {source.checkpoint}: its last layer knows {len(classes) - len(new)} of "
+        f"{len(classes)} classes" + (", the others are fitted to drawings" if new else ""),
         flush=True,
     )
+    if known != list(classes):
+        checkpoint = _write_remapped(
+            checkpoint,
+            known,
+            params=params,
+            classes=classes,
+            training_files=training_files,
+            scratch=scratch,
+        )
     return estimators.WarmStartSettings(
-        checkpoint, vars_to_warm_start=[f"^{name}:0$" for name in names]
+        checkpoint, vars_to_warm_start=[f"^{name}:0$" for name in model.variable_shapes(params)]
     )
 
 
@@ -134,26 +145,30 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
 def _write_remapped(
     checkpoint: str,
     known: Sequence[str],
-    names: Sequence[str],
     *,
+    params: model.HParams,
     classes: Sequence[str],
-    seed: int,
+    training_files: Sequence[str],
     scratch: str,
 ) -> str:
     """Writes a checkpoint whose last layer has a column for each class, and returns it.
 
-    Columns of known classes are theirs; those of new ones are initialised as model.py does.
+    Columns of known classes are theirs; those of the others are fitted to the training drawings.
     """
     reader = tf.train.load_checkpoint(checkpoint)
-    values = {name: reader.get_tensor(name) for name in names}
-    old_kernel, old_bias = (values[name] for name in LAST_LAYER)
-    rows = len(old_kernel)
-    limit = np.sqrt(6 / (rows + len(classes)))
-    kernel = np.random.default_rng(seed).uniform(-limit, limit, (rows, len(classes)))
-    bias = np.zeros(len(classes))
-    for column, name in enumerate(classes):
-        if name in known:
-            kernel[:, column] = old_kernel[:, known.index(name)]
-            bias[column] = old_bias[known.index(name)]
-    values.update(zip(LAST_LAYER, (kernel.astype(np.float32), bias.astype(np.float32))))
+    shapes = model.variable_shapes(params)
+    values = {name: reader.get_tensor(name) for name in shapes if name not in LAST_LAYER}
+    kernel, bias = (np.zeros(shapes[name], np.float32) for name in LAST_LAYER)
+    is_new = np.array([name not in known for name in classes])
+    if not is_new.all():
+        columns = [known.index(name) for name in classes if name in known]
+        kernel[:, ~is_new], bias[~is_new] = (
+            reader.get_tensor(name)[..., columns] for name in LAST_LAYER
+        )
+    if is_new.any():
+        embeddings, labels = last_layer.embed_records(training_files, checkpoint, params=params)
+        kernel, bias = last_layer.fit_new_columns(
+            embeddings, labels, kernel=kernel, bias=bias, is_new=is_new
+        )
+    values.update(zip(LAST_LAYER, (kernel, bias)))
     return checkpoints.write(values, os.path.join(scratch, "warm_start.ckpt"))
