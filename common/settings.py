@@ -16,6 +16,7 @@ their class checks them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import operator
 import typing
 from collections.abc import Mapping, Sequence
@@ -55,15 +56,18 @@ class Rule:
             return f"one of {', '.join(self.choices)}"
         return " and ".join(f"{name.replace('_', ' ')} {n}" for name, n in self.bounds.items())
 
-    def allows(self, value: Any) -> bool:
-        if self.choices:
-            return value in self.choices
+    def check(self, value: Any) -> None:
+        """Raises UserError, `expected at least 0 and below 1`, where it does not take a value."""
         numbers = value if isinstance(value, tuple) else (value,)
-        return all(
+        if isinstance(value, float) and not abs(value) <= MAX_FLOAT32:  # nor is NaN
+            raise UserError("expected a number that float32 holds")
+        if (self.choices and value not in self.choices) or not all(
             _COMPARISONS[name](number, bound)
             for name, bound in self.bounds.items()
             for number in numbers
-        )
+        ):
+            each = "numbers of " if isinstance(value, tuple) else ""
+            raise UserError(f"expected {each}{self.expected()}")
 
 
 def setting(default: T, help_text: str, *, choices: Sequence[str] = (), **bounds: float) -> T:
@@ -89,10 +93,10 @@ class Settings:
             if isinstance(value, list):  # as JSON has it
                 value = tuple(value)
                 object.__setattr__(self, name, value)
-            if isinstance(value, float):  # NaN is not below anything either
-                expect(abs(value) <= MAX_FLOAT32, name, value, "a number that float32 holds")
-            each = "numbers of " if isinstance(value, tuple) else ""
-            expect(rule.allows(value), name, value, each + rule.expected())
+            try:
+                rule.check(value)
+            except UserError as error:
+                raise UserError(f"{name}={value}: {error}") from None
 
 
 def expect(valid: bool, name: str, value: object, expected: str) -> None:
@@ -127,6 +131,18 @@ def define_flags(*classes: type[Settings], flag_values: flags.FlagValues = flags
                 flags.DEFINE(IntegersParser(), name, default, rule.help, flag_values, serializer)
             else:
                 _DEFINITIONS[types[name]](name, default, rule.help, flag_values=flag_values)
+            flags.register_validator(
+                name, functools.partial(_check_flag, rule), flag_values=flag_values
+            )
+
+
+def _check_flag(rule: Rule, value: Any) -> bool:
+    """As absl wants it, which names the flag with its dashes."""
+    try:
+        rule.check(value)
+    except UserError as error:
+        raise flags.ValidationError(str(error)) from None
+    return True
 
 
 _DEFINITIONS = {

@@ -82,6 +82,9 @@ def test_bounds_themselves_are_where_they_are_said_to_be():
         ("--minutes=1.5", "minutes"),
         ("--shelf=bottom", "<top|middle>"),
         ("--racks=1,,2", "expected integers such as 48,64,96, not '1,,2'"),
+        ("--heat=0", "flag --heat=0.0: expected above 0"),
+        ("--heat=nan", "flag --heat=nan: expected a number that float32 holds"),
+        ("--racks=0,3", r"flag --racks=\(0, 3\): expected numbers of at least 1"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused_as_they_are_parsed(argument, message):
