@@ -145,8 +145,8 @@ def classify(model: classifier.Classifier, drawings: Sequence[Drawing]) -> Itera
         if drawing.error:
             yield {"key_id": drawing.key_id, "error": drawing.error}
         else:
-            found = [guess._asdict() for guess in next(guesses)]
-            yield {"key_id": drawing.key_id, "guesses": found}
+            best = [guess._asdict() for guess in next(guesses)]
+            yield {"key_id": drawing.key_id, "guesses": best}
 
 
 def as_text(answer: dict) -> str:

@@ -151,8 +151,8 @@ def main() -> None:
         num_workers=_WORKERS.value or os.cpu_count() or 1,
         only=programs.flag_items(_CATEGORIES),
         recognized_only=_RECOGNIZED_ONLY.value,
-        describe=lambda folder, found: conversion_report.write_report(
-            folder, found, settings=settings
+        describe=lambda folder, categories: conversion_report.write_report(
+            folder, categories, settings=settings
         ),
     )
     print_summary(

@@ -126,15 +126,15 @@ def _match(pattern: str) -> list[str]:
     # A file of that very name first: its name may hold what a pattern is made of.
     if file_system.exists(pattern):
         return [] if file_system.is_folder(pattern) else [pattern]
-    found = file_system.match(pattern)
-    if not found and not file_system.is_remote(pattern):  # nor need a folder's name be a pattern
+    paths = file_system.match(pattern)
+    if not paths and not file_system.is_remote(pattern):  # nor need a folder's name be a pattern
         folder = pattern
         while folder and not os.path.isdir(folder):
             folder = folder.rpartition("/")[0]
-        found = glob.glob(glob.escape(folder) + pattern[len(folder) :])
+        paths = glob.glob(glob.escape(folder) + pattern[len(folder) :])
     return [
         path
-        for path in found
+        for path in paths
         if not path.endswith(class_list.ENDING) and not file_system.is_folder(path)
     ]
 
@@ -178,8 +178,8 @@ def training_input_fn(
       tf.errors.OpError: a record is bad; `damage.bad_records_named` says which.
     """
     by_file = len(files) >= num_parts
-    ours = list(files)[part::num_parts] if by_file else list(files)
-    num_records = estimate_count(ours) // (1 if by_file else num_parts)
+    part_files = list(files)[part::num_parts] if by_file else list(files)
+    num_records = estimate_count(part_files) // (1 if by_file else num_parts)
     block_records = BLOCK_RECORDS if num_records > SHUFFLE_RECORDS else 1
     adjustment = None
     if class_balance > 0:
@@ -198,9 +198,9 @@ def training_input_fn(
         return features, class_index
 
     def input_fn() -> tf.data.Dataset:
-        dataset = tf.data.Dataset.from_tensor_slices(ours)
+        dataset = tf.data.Dataset.from_tensor_slices(part_files)
         if by_file:  # otherwise all processes must count the same blocks
-            dataset = dataset.shuffle(len(ours), seed=seed)
+            dataset = dataset.shuffle(len(part_files), seed=seed)
         dataset = _read_blocks(dataset, block_records)
         if not by_file:
             dataset = dataset.shard(num_parts, part)

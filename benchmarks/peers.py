@@ -56,16 +56,16 @@ def peers(weights: Weights, *, params: model.HParams, classes: Sequence[str]) ->
     The weights are calibrated ones.
     """
     assert not params.batch_norm and not params.positions, "the tutorial's network is compared"
-    found = {}
+    by_name = {}
     try:
         import torch
 
-        found["PyTorch"] = by_torch(torch, weights, params=params)
+        by_name["PyTorch"] = by_torch(torch, weights, params=params)
     except ImportError:
         pass
     network = onnx_network.build(weights, params=params, temperature=1.0, classes=classes)
-    found["ONNX Runtime"] = by_onnx(network)
-    return found
+    by_name["ONNX Runtime"] = by_onnx(network)
+    return by_name
 
 
 def torch_layers(torch: ModuleType, *, params: model.HParams) -> tuple[Any, Any, Any]:

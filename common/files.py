@@ -240,9 +240,9 @@ def check_no_pattern(path: str, *, flag: str) -> None:
     Raises:
       UserError: the name holds one of PATTERN_CHARACTERS; `flag` gave it.
     """
-    found = [character for character in PATTERN_CHARACTERS if character in path]
-    if found:
+    special = [character for character in PATTERN_CHARACTERS if character in path]
+    if special:
         raise UserError(
-            f"{flag}={path}: TensorFlow takes {' '.join(found)} in a folder's name for a pattern; "
-            "give a name without it"
+            f"{flag}={path}: TensorFlow takes {' '.join(special)} in a folder's name for a "
+            "pattern; give a name without it"
         )

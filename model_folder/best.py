@@ -107,7 +107,7 @@ def bring_back(model_dir: str) -> None:
     copy = best_checkpoint(model_dir)
     if checkpoints.by_step(model_dir) or copy is None:
         return
-    if why := checkpoints.problem(copy):
+    if why := checkpoints.damage(copy):
         raise UserError(
             f"{model_dir}: its checkpoints are gone, and {copy} {why}; give another --model_dir"
         )

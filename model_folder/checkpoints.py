@@ -50,11 +50,11 @@ _OF_WORKER = re.compile(r"tmp_worker_\d+")
 
 def by_step(folder: str) -> dict[int, str]:
     """Returns the checkpoints whose files lie in a folder, in the order of their steps."""
-    found = {}
+    paths = {}
     for name in files.list_folder(folder):
         if match := _INDEX.fullmatch(name):
-            found[int(match[2])] = os.path.join(folder, match[1])
-    return dict(sorted(found.items()))
+            paths[int(match[2])] = os.path.join(folder, match[1])
+    return dict(sorted(paths.items()))
 
 
 def path_of(folder: str, step: int) -> str:
@@ -78,7 +78,7 @@ def global_step(checkpoint: str) -> int:
     return int(tf.train.load_variable(checkpoint, "global_step"))
 
 
-def problem(checkpoint: str) -> str | None:
+def damage(checkpoint: str) -> str | None:
     """Says why a checkpoint is of no use; None if it is. Reads all of it, comparing checksums."""
     try:
         reader = tf.train.load_checkpoint(checkpoint)
@@ -105,11 +105,11 @@ def repair(model_dir: str) -> str | None:
     """
     listed = _listed(model_dir)
     # Those that the state file does not name come before, so that it decides where it can.
-    there = [path for path in by_step(model_dir).values() if path not in listed] + listed
-    good = list(there)
-    while good and (why := problem(good[-1])):
+    present = [path for path in by_step(model_dir).values() if path not in listed] + listed
+    good = list(present)
+    while good and (why := damage(good[-1])):
         terminal.warn(f"{good.pop()}: this checkpoint {why}; going on from the one before")
-    if there and not good:
+    if present and not good:
         raise UserError(
             f"{model_dir}: none of its checkpoints can be used; bring back a copy of one, "
             "or give another --model_dir"
@@ -137,12 +137,9 @@ def _listed(folder: str) -> list[str]:
 
 
 def latest(folder: str) -> str | None:
-    """Returns the last checkpoint of a folder; None where there is none, or the state file is
-    damaged."""
-    try:
-        return tf.train.latest_checkpoint(folder)
-    except ValueError:  # as in _listed
-        return None
+    """Returns the last checkpoint that the state file lists; None where it is not there."""
+    listed = _listed(folder)
+    return listed[-1] if listed and files.exists(f"{listed[-1]}.index") else None
 
 
 def write_state(folder: str, checkpoints: Sequence[str]) -> None:

@@ -47,16 +47,16 @@ def prepare(model_dir: str, *, params: model.HParams, classes: Sequence[str]) ->
     hparams_path = os.path.join(model_dir, HPARAMS_FILE)
     classes_path = os.path.join(model_dir, CLASSES_FILE)
     checkpoint = checkpoints.latest(model_dir)
-    problem = None
+    difference = None
     if files.exists(hparams_path):
-        problem = _hparams_difference(read_hparams(model_dir), params)
+        difference = _hparams_difference(read_hparams(model_dir), params)
     elif checkpoint:  # what is written now must be true of it
-        problem = _shapes_difference(checkpoint, params)
-    if not problem and files.exists(classes_path):
-        problem = class_list.difference(class_list.read_classes(classes_path), classes)
-    if problem:
+        difference = _shapes_difference(checkpoint, params)
+    if not difference and files.exists(classes_path):
+        difference = class_list.difference(class_list.read_classes(classes_path), classes)
+    if difference:
         raise UserError(
-            f"{model_dir} holds a model {problem}. Give the same to continue it, or "
+            f"{model_dir} holds a model {difference}. Give the same to continue it, or "
             "another --model_dir; --warm_start_from takes weights along to that one"
         )
     write_description(model_dir, params=params, classes=classes)
@@ -138,6 +138,6 @@ def _shapes_difference(checkpoint: str, params: model.HParams) -> str | None:
     shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     for name, shape in model.variable_shapes(params).items():
         if shapes.get(name) != shape:
-            there = f"{name} of shape {shapes[name]}" if name in shapes else f"no {name}"
-            return f"of another network: it has {there}, this one has shape {shape}"
+            recorded = f"{name} of shape {shapes[name]}" if name in shapes else f"no {name}"
+            return f"of another network: it has {recorded}, this one has shape {shape}"
     return None

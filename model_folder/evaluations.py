@@ -147,8 +147,8 @@ def temperature(checkpoint: str) -> tuple[float, str | None]:
     """Returns what to divide a checkpoint's logits by, and where that is 1 for want of a better
     number, why: it was not evaluated, or `measures.why_uncalibrated`."""
     evaluation = evaluation_of(checkpoint) or {}
-    found = evaluation.get("temperature")
-    if not (isinstance(found, float) and 0 < found < math.inf):
+    recorded = evaluation.get("temperature")
+    if not (isinstance(recorded, float) and 0 < recorded < math.inf):
         return 1.0, "no evaluation has found it"
     if "drawings" in evaluation:
         why = measures.why_uncalibrated(
@@ -156,4 +156,4 @@ def temperature(checkpoint: str) -> tuple[float, str | None]:
         )
         if why:
             return 1.0, why
-    return found, None
+    return recorded, None

@@ -53,9 +53,8 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
     path = files.model_folder(path)
     files.check_no_pattern(path, flag="--model_dir")
     checkpoint = checkpoints.name_of(checkpoint)
-    found = export_checkpoint(path)
-    folder = export_assets(found) if found else path
-    found = found or best.best_checkpoint(path) or checkpoints.latest(path)
+    exported = export_checkpoint(path)
+    folder = export_assets(exported) if exported else path
     params = read_hparams(folder)
     classes = class_list.read_classes(os.path.join(folder, CLASSES_FILE))
     if checkpoint and not files.exists(f"{checkpoint}.index"):
@@ -63,7 +62,7 @@ def find_model(path: str, *, checkpoint: str = "") -> Model:
             f"--checkpoint={checkpoint}: there is no {checkpoint}.index; expected a checkpoint's "
             f"name without its ending, such as {path}/model.ckpt-2000"
         )
-    chosen = checkpoint or found
+    chosen = checkpoint or exported or best.best_checkpoint(path) or checkpoints.latest(path)
     if not chosen:
         raise UserError(f"{path}: no checkpoint there yet")
     if checkpoint:
@@ -99,19 +98,22 @@ def copied_model(path: str, *, checkpoint: str = "") -> Iterator[tuple[Model, Mo
     """
     with tempfile.TemporaryDirectory(prefix="drawings-") as folder:
         for _ in range(COPY_ATTEMPTS):
-            found = find_model(path, checkpoint=checkpoint)
+            original = find_model(path, checkpoint=checkpoint)
             try:
-                copy = checkpoints.copy(found.checkpoint, folder)
+                copy = checkpoints.copy(original.checkpoint, folder)
             except FileNotFoundError:
                 continue
-            problem = checkpoints.problem(copy)
-            if not problem or files.exists(f"{found.checkpoint}.index"):
+            damage = checkpoints.damage(copy)
+            if not damage or files.exists(f"{original.checkpoint}.index"):
                 break
         else:
-            raise UserError(f"{found.checkpoint}: this checkpoint comes and goes; try again")
-        if problem:
-            raise UserError(f"{found.checkpoint}: this checkpoint {problem}")
-        yield found, dataclasses.replace(found, checkpoint=checkpoints.in_float32(copy, folder))
+            raise UserError(f"{original.checkpoint}: this checkpoint comes and goes; try again")
+        if damage:
+            raise UserError(f"{original.checkpoint}: this checkpoint {damage}")
+        yield (
+            original,
+            dataclasses.replace(original, checkpoint=checkpoints.in_float32(copy, folder)),
+        )
 
 
 def export_checkpoint(path: str) -> str | None:

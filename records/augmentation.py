@@ -52,19 +52,21 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
     if beginnings > 0:
         shares = _random_shares(batch, beginnings, seeds=(next(seeds), next(seeds)))
         features = beginning_of(features, shares)
-    points, own = _points(features)  # [B, T + 1, 3], [B, T + 1]
-    some = tf.random.stateless_uniform([batch], next(seeds)) < DISTORTED  # [B]
+    points, mask = _points(features)  # [B, T + 1, 3], [B, T + 1]
+    is_distorted = tf.random.stateless_uniform([batch], next(seeds)) < DISTORTED  # [B]
     if distortion > 0:
-        own = _omit_strokes(points, own, some, share=distortion * OMITTED, seed=next(seeds))
-    kept = tf.ragged.boolean_mask(points, own)
+        mask = _omit_strokes(
+            points, mask, is_distorted, share=distortion * OMITTED, seed=next(seeds)
+        )
+    kept = tf.ragged.boolean_mask(points, mask)
     points, lengths = kept.to_tensor(), kept.row_lengths()
-    own = tf.sequence_mask(lengths)[:, :, tf.newaxis]  # [B, T + 1, 1]
-    xy, pen_up = _to_unit_square(points[:, :, :2], own), points[:, :, 2:]
+    mask = tf.sequence_mask(lengths)[:, :, tf.newaxis]  # [B, T + 1, 1]
+    xy, pen_up = _to_unit_square(points[:, :, :2], mask), points[:, :, 2:]
     if distortion > 0:
-        amount = distortion * tf.cast(some, tf.float32)[:, tf.newaxis, tf.newaxis]
-        xy = _to_unit_square(_distort(xy, amount, (next(seeds), next(seeds))), own)
+        amount = distortion * tf.cast(is_distorted, tf.float32)[:, tf.newaxis, tf.newaxis]
+        xy = _to_unit_square(_distort(xy, amount, (next(seeds), next(seeds))), mask)
     ink = tf.concat([xy[:, 1:] - xy[:, :-1], pen_up[:, 1:]], axis=2)
-    return {**features, "ink": tf.where(own[:, 1:], ink, 0.0), "lengths": lengths - 1}
+    return {**features, "ink": tf.where(mask[:, 1:], ink, 0.0), "lengths": lengths - 1}
 
 
 def beginning_of(features: Features, share: float | tf.Tensor) -> Features:
@@ -78,11 +80,11 @@ def beginning_of(features: Features, share: float | tf.Tensor) -> Features:
       share: above 0, up to 1; one for all, or float32 [B].
     """
     ink, lengths = features["ink"], features["lengths"]
-    own = tf.sequence_mask(lengths, tf.shape(ink)[1])  # [B, T]
-    pen_up = tf.cast(own & (ink[:, :, 2] > 0.5), tf.float32)
+    mask = tf.sequence_mask(lengths, tf.shape(ink)[1])  # [B, T]
+    pen_up = tf.cast(mask & (ink[:, :, 2] > 0.5), tf.float32)
     wanted = tf.maximum(tf.math.ceil(share * tf.reduce_sum(pen_up, axis=1)), 1.0)  # [B]
     ended = tf.cumsum(pen_up, axis=1, exclusive=True)  # [B, T], strokes before the row's
-    kept = (own & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
+    kept = (mask & (ended < wanted[:, tf.newaxis]))[:, :, tf.newaxis]  # [B, T, 1]
     at = tf.where(kept, tf.cumsum(ink[:, :, :2], axis=1), 0.0)  # [B, T, 2]
     # The first point, from which the first row leads to the second, is the origin.
     upper = tf.maximum(tf.reduce_max(at, axis=1, keepdims=True), 0.0)  # [B, 1, 2]
@@ -94,7 +96,7 @@ def beginning_of(features: Features, share: float | tf.Tensor) -> Features:
 
 
 def _points(features: Features) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the points, x, y and pen-up, from the origin on, and which are drawings' own."""
+    """Returns the points, x, y and pen-up, from the origin on, and which are a drawing's own."""
     steps = tf.pad(features["ink"], [[0, 0], [1, 0], [0, 0]])
     points = tf.concat([tf.cumsum(steps[:, :, :2], axis=1), steps[:, :, 2:]], axis=2)
     return points, tf.sequence_mask(features["lengths"] + 1, tf.shape(points)[1])
@@ -110,17 +112,17 @@ def _random_shares(
 
 
 def _omit_strokes(
-    points: tf.Tensor, own: tf.Tensor, some: tf.Tensor, *, share: float, seed: tf.Tensor
+    points: tf.Tensor, mask: tf.Tensor, is_distorted: tf.Tensor, *, share: float, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Returns which points are left when some drawings of many strokes lose a share of them."""
+    """Returns which points stay when distorted drawings of many strokes lose a share of them."""
     stroke = tf.cumsum(tf.cast(points[:, :, 2] > 0.5, tf.int32), axis=1, exclusive=True)  # number
-    count = 1 + tf.reduce_max(tf.where(own, stroke, 0), axis=1)  # [B]
+    count = 1 + tf.reduce_max(tf.where(mask, stroke, 0), axis=1)  # [B]
     shape = [tf.shape(points)[0], tf.reduce_max(stroke) + 1]
     omitted = tf.random.stateless_uniform(shape, seed) < share
-    omitted &= (some & (count >= FEWEST_STROKES))[:, tf.newaxis]
-    left = own & ~tf.gather(omitted, stroke, batch_dims=1)
+    omitted &= (is_distorted & (count >= FEWEST_STROKES))[:, tf.newaxis]
+    left = mask & ~tf.gather(omitted, stroke, batch_dims=1)
     enough = tf.math.count_nonzero(left, axis=1) >= FEWEST_POINTS
-    return tf.where(enough[:, tf.newaxis], left, own)
+    return tf.where(enough[:, tf.newaxis], left, mask)
 
 
 def _distort(xy: tf.Tensor, amount: tf.Tensor, seeds: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -148,9 +150,9 @@ def _distort(xy: tf.Tensor, amount: tf.Tensor, seeds: tuple[tf.Tensor, tf.Tensor
     return tf.concat([turned_x, turned_y], axis=2) + shaken
 
 
-def _to_unit_square(xy: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+def _to_unit_square(xy: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Moves and scales each drawing, float32 [B, T, 2], to the unit square, each axis by itself."""
-    lower = tf.reduce_min(tf.where(own, xy, xy.dtype.max), axis=1, keepdims=True)
-    upper = tf.reduce_max(tf.where(own, xy, xy.dtype.min), axis=1, keepdims=True)
+    lower = tf.reduce_min(tf.where(mask, xy, xy.dtype.max), axis=1, keepdims=True)
+    upper = tf.reduce_max(tf.where(mask, xy, xy.dtype.min), axis=1, keepdims=True)
     extent = tf.where(upper > lower, upper - lower, 1.0)
     return (xy - lower) / extent

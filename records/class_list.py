@@ -83,6 +83,6 @@ def check_beside_records(classes: Sequence[str], records: Sequence[str], *, what
         os.path.join(folder, f"{name.split('.tfrecord-')[0]}{ENDING}") for folder, name in names
     }
     for path in sorted(filter(files.exists, paths)):
-        problem = difference(classes, read_classes(path))
-        if problem:
-            raise UserError(f"{what} {problem}, by {path}")
+        mismatch = difference(classes, read_classes(path))
+        if mismatch:
+            raise UserError(f"{what} {mismatch}, by {path}")

@@ -23,9 +23,9 @@ def check_first_records(files: Sequence[str], *, num_classes: int, flag: str) ->
     Raises:
       UserError: a first record is bad, or no file holds any. `flag` named the files.
     """
-    problem = find_bad_record(files, num_classes=num_classes, records_per_file=1)
-    if problem:
-        raise UserError(problem)
+    bad_record = find_bad_record(files, num_classes=num_classes, records_per_file=1)
+    if bad_record:
+        raise UserError(bad_record)
     if not any(True for path in files for _ in tfrecords.read_records(path)):
         raise UserError(
             f"{flag}: {files[0]} and the others hold no record; did create_dataset.py warn that "
@@ -44,9 +44,9 @@ def bad_records_named(files: Sequence[str], *, num_classes: int) -> Iterator[Non
         yield
     # The last where TensorFlow's message quotes the record's bytes.
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError) as error:
-        problem = find_bad_record(files, num_classes=num_classes)
-        if problem:
-            raise UserError(problem) from error
+        bad_record = find_bad_record(files, num_classes=num_classes)
+        if bad_record:
+            raise UserError(bad_record) from error
         raise
 
 
@@ -66,11 +66,11 @@ def find_bad_record(
     for path in files:
         number = 0
         try:
-            found = itertools.islice(tfrecords.read_records(path), records_per_file)
-            for number, record in enumerate(found, start=1):
-                problem = describe_record(record, num_classes=num_classes)
-                if problem:
-                    return f"{path}, record {number}: {problem}"
+            records = itertools.islice(tfrecords.read_records(path), records_per_file)
+            for number, record in enumerate(records, start=1):
+                fault = describe_record(record, num_classes=num_classes)
+                if fault:
+                    return f"{path}, record {number}: {fault}"
         except tf.errors.OpError as error:
             with file_system.open_bytes(path) as file:
                 if file.read(len(GZIP)) == GZIP:

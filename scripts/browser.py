@@ -36,10 +36,10 @@ def opened(
     *, width: int = 1280, height: int = 900, dark: bool = False, touch: bool = False
 ) -> Iterator[webdriver.Chrome]:
     """A browser whose window, or screen with `touch`, has that many CSS pixels."""
-    found = find()
-    assert found, "no Chromium with a chromedriver is installed"
+    programs = find()
+    assert programs, "no Chromium with a chromedriver is installed"
     options = webdriver.ChromeOptions()
-    options.binary_location, driver = found
+    options.binary_location, driver = programs
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.add_argument(f"--window-size={width},{height}")

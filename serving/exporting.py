@@ -183,14 +183,14 @@ def points_to_ink(points: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.
             tf.debugging.assert_less_equal(lengths, max_length, "lengths beyond the points"),
         ]
     ):
-        own = tf.sequence_mask(lengths, max_length)[:, :, tf.newaxis]  # [B, T, 1]
-    points = tf.where(own, points, tf.zeros_like(points))
+        mask = tf.sequence_mask(lengths, max_length)[:, :, tf.newaxis]  # [B, T, 1]
+    points = tf.where(mask, points, tf.zeros_like(points))
     points = tf.debugging.check_numerics(points, "points hold NaN or infinity")
     xy, pen_up = points[:, :, :2], points[:, :, 2:]
-    lower = tf.reduce_min(tf.where(own, xy, xy.dtype.max), axis=1, keepdims=True)  # [B, 1, 2]
-    extent = tf.reduce_max(tf.where(own, xy, xy.dtype.min), axis=1, keepdims=True) - lower
+    lower = tf.reduce_min(tf.where(mask, xy, xy.dtype.max), axis=1, keepdims=True)  # [B, 1, 2]
+    extent = tf.reduce_max(tf.where(mask, xy, xy.dtype.min), axis=1, keepdims=True) - lower
     extent = tf.debugging.check_numerics(extent, "points too far apart for float32")
     extent = tf.where(extent > 0, extent, tf.ones_like(extent))
     unit = (xy - lower) / extent
     ink = tf.concat([unit[:, 1:] - unit[:, :-1], pen_up[:, 1:]], axis=2)
-    return tf.where(own[:, 1:], ink, tf.zeros_like(ink)), lengths - 1
+    return tf.where(mask[:, 1:], ink, tf.zeros_like(ink)), lengths - 1

@@ -70,8 +70,8 @@ def build(
     x = graph.add("Transpose", x, perm=[2, 0, 1])  # [T, B, C]
     mask = graph.add("Transpose", mask, perm=[2, 0, 1])  # [T, B, 1]
     x = _lstm_layers(graph, x, lengths, weights, params=params)  # [T, B, 2N]
-    own = graph.add("Mul", x, mask)
-    embedding = graph.add("ReduceSum", own, graph.integers(0), keepdims=0, output="embedding")
+    masked = graph.add("Mul", x, mask)
+    embedding = graph.add("ReduceSum", masked, graph.integers(0), keepdims=0, output="embedding")
     dense = [graph.constant(weights[name]) for name in ("dense/kernel", "dense/bias")]
     probabilities = graph.add("Softmax", graph.add("Gemm", embedding, *dense), axis=1)
     k = min(TOP_K, len(classes))
@@ -99,23 +99,23 @@ def _ink(graph: _Graph, *, positions: bool) -> tuple[str, str, str]:
     zero, one = graph.constant(np.array(0)), graph.constant(np.array(1))
     index = graph.add("Unsqueeze", graph.add("Range", zero, num_points, one), graph.integers(0, 2))
     lengths = graph.add("Unsqueeze", "lengths", graph.integers(1, 2))
-    own = graph.add("Less", index, lengths)  # [B, T, 1]
+    is_point = graph.add("Less", index, lengths)  # [B, T, 1]
     # Rubbish behind a drawing, NaN even, must not reach it by a product with zero.
-    points = graph.add("Where", own, "points", graph.floats(0))
+    points = graph.add("Where", is_point, "points", graph.floats(0))
     xy, pen_up = graph.columns(points, 0, 2), graph.columns(points, 2, 3)
     lower, upper = (
-        graph.add(name, graph.add("Where", own, xy, graph.floats(outside)), axes=[1])
+        graph.add(name, graph.add("Where", is_point, xy, graph.floats(outside)), axes=[1])
         for name, outside in (("ReduceMin", MAX_FLOAT32), ("ReduceMax", -MAX_FLOAT32))
     )
     extent = graph.add("Sub", upper, lower)
-    some = graph.add("Greater", extent, graph.floats(0))
-    extent = graph.add("Where", some, extent, graph.floats(1))
+    has_extent = graph.add("Greater", extent, graph.floats(0))
+    extent = graph.add("Where", has_extent, extent, graph.floats(1))
     unit = graph.add("Div", graph.add("Sub", xy, lower), extent)
     first, later = graph.rows(unit, 0, -1), graph.rows(unit, 1, None)
     channels = [graph.add("Sub", later, first), graph.rows(pen_up, 1, None)]
     if positions:
         channels.append(graph.add("Sub", later, graph.floats(0.5)))
-    mask = graph.add("Cast", graph.rows(own, 1, None), to=graph.FLOAT)
+    mask = graph.add("Cast", graph.rows(is_point, 1, None), to=graph.FLOAT)
     ink = graph.add("Mul", graph.add("Concat", *channels, axis=2), mask)
     own_rows = graph.add("Cast", graph.add("Sub", "lengths", one), to=graph.INT32)
     ink, mask = (graph.add("Transpose", values, perm=[0, 2, 1]) for values in (ink, mask))
@@ -229,7 +229,7 @@ class _Graph:
             self._nodes, "drawings", described(inputs), described(outputs), self._constants
         )
         opset = helper.make_opsetid("", OPSET)
-        found = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
-        helper.set_model_props(found, metadata)
-        self._onnx.checker.check_model(found, full_check=True)
-        return found.SerializeToString()
+        built = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+        helper.set_model_props(built, metadata)
+        self._onnx.checker.check_model(built, full_check=True)
+        return built.SerializeToString()

@@ -47,12 +47,14 @@ def find_source(path: str) -> Source:
         checkpoint = exported or checkpoints.latest(path) or best.best_checkpoint(path) or ""
         if not checkpoint:  # nothing says which is the last
             indices = [name for name in files.list_folder(path) if name.endswith(".index")]
-            there = [os.path.join(path, name[: -len(".index")]) for name in indices]
-            there = list(checkpoints.by_step(path).values())[-1:] or there
-            if len(there) != 1:
-                problem = "several checkpoints there; name one" if there else "no checkpoint there"
-                raise UserError(f"{flag}: {problem}")
-            (checkpoint,) = there
+            candidates = [os.path.join(path, name[: -len(".index")]) for name in indices]
+            candidates = list(checkpoints.by_step(path).values())[-1:] or candidates
+            if len(candidates) != 1:
+                reason = (
+                    "several checkpoints there; name one" if candidates else "no checkpoint there"
+                )
+                raise UserError(f"{flag}: {reason}")
+            (checkpoint,) = candidates
     if not files.exists(f"{checkpoint}.index"):
         raise UserError(f"{flag}: no checkpoint there")
     for beside in (
@@ -128,18 +130,20 @@ def check_shapes(checkpoint: str, *, params: model.HParams, flag: str) -> list[s
         shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     except (ValueError, tf.errors.OpError):
         raise UserError(f"{flag}: the checkpoint cannot be read") from None
-    ours = model.variable_shapes(params)
+    expected = model.variable_shapes(params)
     differing = {
-        name: (shapes.get(name), shape) for name, shape in ours.items() if shapes.get(name) != shape
+        name: (shapes.get(name), shape)
+        for name, shape in expected.items()
+        if shapes.get(name) != shape
     }
-    for name, (there, here) in differing.items():
-        if name not in LAST_LAYER or there is None or there[:-1] != here[:-1]:
+    for name, (actual, shape) in differing.items():
+        if name not in LAST_LAYER or actual is None or actual[:-1] != shape[:-1]:
             raise UserError(
-                f"{flag}: its {name} has shape {there}, this network's {here}; "
+                f"{flag}: its {name} has shape {actual}, this network's {shape}; "
                 "--num_layers, --num_nodes, --num_conv, --conv_len, --positions and --batch_norm "
                 "must be those of the checkpoint"
             )
-    return [name for name in ours if name not in differing]
+    return [name for name in expected if name not in differing]
 
 
 def _write_remapped(

@@ -210,7 +210,7 @@ def test_a_temperature_of_too_few_drawings_or_of_one_kind_is_not_used(
 def test_the_best_is_gone_on_with_where_all_other_checkpoints_are_gone(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: None)
+    monkeypatch.setattr(checkpoints, "damage", lambda checkpoint: None)
     best.bring_back(str(tmp_path))  # nothing there
     add(tmp_path, 1, 0.9)
     add(tmp_path, 2, 0.5)
@@ -218,10 +218,10 @@ def test_the_best_is_gone_on_with_where_all_other_checkpoints_are_gone(
     assert list(checkpoints.by_step(str(tmp_path))) == [1, 2] and not capsys.readouterr().err
     for path in tmp_path.glob("model.ckpt-*"):
         path.unlink()
-    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: "cannot be read")
+    monkeypatch.setattr(checkpoints, "damage", lambda checkpoint: "cannot be read")
     with pytest.raises(ValueError, match="checkpoints are gone, and .*best/model.ckpt-1 cannot be"):
         best.bring_back(str(tmp_path))
-    monkeypatch.setattr(checkpoints, "problem", lambda checkpoint: None)
+    monkeypatch.setattr(checkpoints, "damage", lambda checkpoint: None)
     best.bring_back(str(tmp_path))
     assert "all checkpoints are gone but" in capsys.readouterr().err
     assert (tmp_path / "model.ckpt-1.index").read_text() == "1 index"

@@ -59,7 +59,7 @@ def test_checkpoints_are_found_without_the_file_that_names_the_last(model_dir, s
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_numbers_are_not_gone_on_with(model_dir, value, capsys):
     spoil_weights(model_dir / "model.ckpt-6", value)
-    assert checkpoints.problem(f"{model_dir}/model.ckpt-3") is None
+    assert checkpoints.damage(f"{model_dir}/model.ckpt-3") is None
     checkpoints.repair(str(model_dir))
     assert "model.ckpt-6: this checkpoint holds weights that are not" in capsys.readouterr().err
     assert global_step(model_dir) == 3

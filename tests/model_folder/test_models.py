@@ -102,7 +102,7 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
         assert copied == dataclasses.replace(model_found, checkpoint=copied.checkpoint)
         assert copied.checkpoint.endswith("model.ckpt-90")
         assert not copied.checkpoint.startswith(str(tmp_path / "m"))
-        assert checkpoints.problem(copied.checkpoint) is None
+        assert checkpoints.damage(copied.checkpoint) is None
     assert calls[0] == str(found)[: -len(".index")] and not found.exists()
 
 
