@@ -55,8 +55,8 @@ def trained(tmp_path_factory) -> Trained:
         batch_size=8,
         save_checkpoints_steps=30,
     )
-    found = models.find_model(str(folder / "model"))
-    export = exporting.export(str(folder / "model"), found)
+    saved = models.find_model(str(folder / "model"))
+    export = exporting.export(str(folder / "model"), saved)
     return Trained(
         model_dir=folder / "model",
         export=pathlib.Path(export),

@@ -311,8 +311,8 @@ def by_tensorflow(weights, inks, *, params, temperature: float) -> list[dict[str
         )
         for variable in tf.compat.v1.global_variables():
             variable.load(weights[variable.op.name], session)
-        found = [session.run(spec.predictions, {rows: one[np.newaxis]}) for one in inks]
-    return [{name: values[0] for name, values in one.items()} for one in found]
+        predicted = [session.run(spec.predictions, {rows: one[np.newaxis]}) for one in inks]
+    return [{name: values[0] for name, values in one.items()} for one in predicted]
 
 
 def spoil_weights(checkpoint, value: float) -> None:

@@ -143,8 +143,8 @@ def test_a_file_is_counted_once_by_whatever_path(tmp_path, monkeypatch):
     (tmp_path / "linked").symlink_to("d")
     expected = [f"{tmp_path}/d/eval-1", f"{tmp_path}/d/eval-2"]
     for more in (f"{tmp_path}/d/../d/eval*", f"{tmp_path}/linked/eval*", f"{tmp_path}/link"):
-        found = input_pipeline.match_files(f"{tmp_path}/d/eval*,{more}")
-        assert sorted(map(os.path.realpath, found)) == expected
+        paths = input_pipeline.match_files(f"{tmp_path}/d/eval*,{more}")
+        assert sorted(map(os.path.realpath, paths)) == expected
     monkeypatch.chdir(tmp_path)
     assert input_pipeline.count_common(["d/eval-1", "x"], [f"{tmp_path}/linked/eval-1", "y"]) == 1
 
@@ -162,8 +162,8 @@ def test_patterns_leave_out_class_lists_and_folders(tmp_path):
     for name in names:
         (tmp_path / name).touch()
     (tmp_path / "training.tfrecord-old").mkdir()
-    found = input_pipeline.match_files(f"{tmp_path}/training.tfrecord*")
-    assert found == [f"{tmp_path}/training.tfrecord-0"]
+    paths = input_pipeline.match_files(f"{tmp_path}/training.tfrecord*")
+    assert paths == [f"{tmp_path}/training.tfrecord-0"]
     with pytest.raises(ValueError, match=f"=.* is a folder; give {tmp_path}/eval.tfrecord-"):
         input_pipeline.match_files(str(tmp_path), flag="--eval_data")
 
@@ -174,8 +174,8 @@ def test_a_folders_name_may_hold_what_patterns_are_made_of(tmp_path, name):
     folder.mkdir(parents=True)
     (folder / "training.tfrecord-0").touch()
     for pattern in ("training.tfrecord-*", "training.tfrecord-0"):
-        found = input_pipeline.match_files(f"{folder}/{pattern}")
-        assert found == [f"{folder}/training.tfrecord-0"]
+        paths = input_pipeline.match_files(f"{folder}/{pattern}")
+        assert paths == [f"{folder}/training.tfrecord-0"]
 
 
 def test_the_tutorials_records_read_as_the_ink_of_their_drawings(quickdraw_data):

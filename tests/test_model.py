@@ -149,11 +149,11 @@ def test_positions_are_those_of_the_points_in_the_unit_square():
     with tf.Graph().as_default(), tf1.Session() as session:
         padded = np.concatenate([rows, np.full((2, 3), 9, np.float32)])[np.newaxis]
         mask = model.length_mask(tf.constant([len(rows)]), tf.constant(len(rows) + 2))
-        found = session.run(model.add_positions(tf.constant(padded), mask))[0, : len(rows)]
-    np.testing.assert_array_equal(found[:, :3], rows)
+        positions = session.run(model.add_positions(tf.constant(padded), mask))[0, : len(rows)]
+    np.testing.assert_array_equal(positions[:, :3], rows)
     x = [0, 1, 1, 0, 0.5, 1]  # of the second point to the last
     y = [0.4, 0.4, 1, 0.4, 0, 0.4]
-    np.testing.assert_allclose(found[:, 3:] + 0.5, np.transpose([x, y]), atol=1e-6)
+    np.testing.assert_allclose(positions[:, 3:] + 0.5, np.transpose([x, y]), atol=1e-6)
 
 
 def test_variables_have_the_tutorials_names_and_shapes():
@@ -280,8 +280,8 @@ def test_the_loss_alone_sees_adjusted_logits():
     for added in (0.0, adjustment):
         expected.append(-np.log(softmax(logits + added)[np.arange(3), labels]).mean())
     adjusted = {**features, "logit_adjustment": adjustment}
-    found = [training_loss(each, labels, TINY, variables) for each in (features, adjusted)]
-    assert found == pytest.approx(expected, rel=1e-5)
+    losses = [training_loss(each, labels, TINY, variables) for each in (features, adjusted)]
+    assert losses == pytest.approx(expected, rel=1e-5)
     np.testing.assert_array_equal(predict(adjusted, variables=variables), logits)
 
 

@@ -47,8 +47,8 @@ def test_two_files_of_one_category_are_refused(source, tmp_path):
 
 
 def test_only_the_categories_asked_for(source, tmp_path):
-    found = convert(source, tmp_path / "out", only=["zebra", "ant"])
-    assert [(c.word, c.class_index) for c in found] == [("ant", 0), ("zebra", 1)]
+    categories = convert(source, tmp_path / "out", only=["zebra", "ant"])
+    assert [(c.word, c.class_index) for c in categories] == [("ant", 0), ("zebra", 1)]
     with pytest.raises(ValueError, match="--categories: no file of 'dog' in"):
         convert(source, tmp_path / "out", only=["dog", "ant"])
 
@@ -131,8 +131,8 @@ def test_what_only_has_the_name_of_a_file_is_left_out(source, tmp_path, capsys):
     os.mkfifo(source / "pipe.ndjson")  # reading it would wait for ever
     (source / "folder.ndjson").mkdir()
     (source / "gone.ndjson.gz").symlink_to(tmp_path / "nowhere")
-    found = convert(source, tmp_path / "out")
-    assert [category.word for category in found] == ["ant", "mouse", "zebra"]
+    categories = convert(source, tmp_path / "out")
+    assert [category.word for category in categories] == ["ant", "mouse", "zebra"]
     warnings = capsys.readouterr().err
     for name in ("pipe.ndjson", "folder.ndjson", "gone.ndjson.gz"):
         assert f"{name}: not a file; left out" in warnings

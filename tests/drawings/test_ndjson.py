@@ -95,11 +95,11 @@ BAD_LINES = {
     ],
 )
 def test_strokes_of_two_or_three_points_are_taken_where_they_can_be_such(drawing):
-    _, found = ndjson.parse_line(line_with(drawing))
+    _, parsed = ndjson.parse_line(line_with(drawing))
     strokes = [stroke[:2] for stroke in json.loads(drawing)]
     first = np.float64(strokes[0])[:, :2]
     extent = np.ptp(np.concatenate(strokes, axis=1), axis=1)
-    np.testing.assert_allclose(found[0, :2], np.diff(first)[:, 0] / extent, atol=0.003)
+    np.testing.assert_allclose(parsed[0, :2], np.diff(first)[:, 0] / extent, atol=0.003)
 
 
 @pytest.mark.parametrize("line", BAD_LINES, ids=lambda line: repr(line[:60]))

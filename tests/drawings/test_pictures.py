@@ -74,8 +74,8 @@ def test_of_many_classes_a_confusion_matrix_shows_those_with_mistakes(monkeypatc
     monkeypatch.setattr(pictures, "CONFUSION_CLASSES", 3)
     confusion = np.diag([5, 5, 5, 5, 5])
     confusion[4, 1], confusion[3, 1] = 2, 1  # classes 1, 3 and 4 have to do with mistakes
-    found = pictures.confusion_matrix(confusion, ["a", "b", "c", "d", "e"])
+    picture = pictures.confusion_matrix(confusion, ["a", "b", "c", "d", "e"])
     shares = np.array([[5 / 5, 0, 0], [1 / 6, 5 / 6, 0], [2 / 7, 0, 5 / 7]])
     monkeypatch.undo()
     expected = pictures.confusion_matrix(np.rint(shares * 4200).astype(int), ["b", "d", "e"])
-    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))

@@ -13,9 +13,9 @@ from records import tfrecords
 
 
 def evaluate(trained, *, batch_size: int = 64, **changes):
-    found = models.find_model(str(trained.model_dir))
+    saved = models.find_model(str(trained.model_dir))
     files = input_pipeline.match_files(trained.eval_data)
-    return evaluation.evaluate(files, dataclasses.replace(found, **changes), batch_size=batch_size)
+    return evaluation.evaluate(files, dataclasses.replace(saved, **changes), batch_size=batch_size)
 
 
 def test_any_batch_size_gives_the_same_numbers(trained):
@@ -37,10 +37,10 @@ def test_guesses_are_the_records(trained):
 
 
 def test_an_export_is_evaluated_as_its_checkpoint(trained):
-    found = models.find_model(str(trained.export))
-    assert found.classes == trained.classes
+    saved = models.find_model(str(trained.export))
+    assert saved.classes == trained.classes
     files = input_pipeline.match_files(trained.eval_data)
-    again, _, _ = evaluation.evaluate(files, found, batch_size=64)
+    again, _, _ = evaluation.evaluate(files, saved, batch_size=64)
     for name, value in evaluate(trained)[0].items():
         if name != "global_step":
             assert again[name] == pytest.approx(value, rel=1e-6), name
@@ -51,9 +51,9 @@ def test_a_bad_record_is_named(trained, tmp_path):
     damaged = tmp_path / "eval.tfrecord-00000-of-00001"
     with open(path, "rb") as file:
         damaged.write_bytes(file.read()[:-3])
-    found = models.find_model(str(trained.model_dir))
+    saved = models.find_model(str(trained.model_dir))
     with pytest.raises(ValueError, match=re.escape(str(damaged)) + ": cannot be read after"):
-        evaluation.evaluate([str(damaged)], found, batch_size=8)
+        evaluation.evaluate([str(damaged)], saved, batch_size=8)
 
 
 def test_evaluating_leaves_no_trace_in_the_run(trained):
@@ -78,25 +78,25 @@ def test_a_network_that_is_not_a_number_is_not_evaluated_as_right(trained, tmp_p
 
 
 def test_a_record_that_is_not_a_number_is_named(trained, tmp_path):
-    found = models.find_model(str(trained.model_dir))
+    saved = models.find_model(str(trained.model_dir))
     bad = tfrecords.encode_record(np.full((3, 3), np.nan, np.float32).tobytes(), 0)
     path = write_records(tmp_path / "eval.tfrecord-0", [*random_records(5), bad])
     with pytest.raises(ValueError, match="eval.tfrecord-0, record 6: holds ink that is not a num"):
-        evaluation.evaluate([path], found, batch_size=4)
+        evaluation.evaluate([path], saved, batch_size=4)
 
 
 def test_the_drawings_that_are_kept_are_as_long_as_all(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(guesses, "KEPT_EMBEDDINGS", 256)
     path = write_records(tmp_path / "eval.tfrecord-0", random_records(1024))
-    found = models.find_model(str(trained.model_dir))
+    saved = models.find_model(str(trained.model_dir))
     monkeypatch.setattr(evaluation, "KEPT_INKS", 256)
     monkeypatch.setattr(evaluation, "STROKE_SHARES", ())
-    _, seen, _ = evaluation.evaluate([path], found, batch_size=4)
+    _, seen, _ = evaluation.evaluate([path], saved, batch_size=4)
     assert (len(seen.lengths), len(seen.inks), len(seen.embeddings)) == (1024, 256, 256)
     kept = seen.lengths[:256]
     assert [len(ink) for ink in seen.inks] == kept.tolist()
     for share in (0.1, 0.5, 0.9):
         quantile = np.quantile(seen.lengths, share)
         assert share - 0.2 < (kept <= quantile).mean() < share + 0.2
-    _, again, _ = evaluation.evaluate([path], found, batch_size=4)
+    _, again, _ = evaluation.evaluate([path], saved, batch_size=4)
     assert (again.lengths == seen.lengths).all()  # the same drawings every time

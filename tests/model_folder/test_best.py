@@ -171,12 +171,12 @@ def evaluate(folder, step: int, **metrics) -> str:
 
 
 def test_a_checkpoint_has_the_temperature_that_its_evaluation_found(tmp_path):
-    for step, found in ((100, {"temperature": 1.5}), (200, {"temperature": np.nan}), (300, {})):
-        evaluate(tmp_path, step, **found)  # evaluations of earlier versions have none
+    for step, recorded in ((100, {"temperature": 1.5}), (200, {"temperature": np.nan}), (300, {})):
+        evaluate(tmp_path, step, **recorded)  # evaluations of earlier versions have none
     names = ("model.ckpt-100", "best/model.ckpt-100", "model.ckpt-200", "model.ckpt-300", "other")
-    found = [evaluations.temperature(str(tmp_path / name)) for name in names]
+    temperatures = [evaluations.temperature(str(tmp_path / name)) for name in names]
     nothing = 1, "no evaluation has found it"
-    assert found == [(1.5, None), (1.5, None), nothing, nothing, nothing]
+    assert temperatures == [(1.5, None), (1.5, None), nothing, nothing, nothing]
 
 
 def test_a_checkpoint_has_the_temperature_of_its_own_folder(tmp_path, monkeypatch):

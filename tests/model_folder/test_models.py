@@ -42,8 +42,8 @@ def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, t
     (other / "evaluations.ndjson").write_text("".join(changed))
     for checkpoint in (f"{other}/model.ckpt-60", best.best_checkpoint(str(other))):
         for path in (trained.model_dir, trained.export):
-            found = models.find_model(str(path), checkpoint=checkpoint)
-            assert (found.checkpoint, found.temperature) == (checkpoint, 3.25)
+            saved = models.find_model(str(path), checkpoint=checkpoint)
+            assert (saved.checkpoint, saved.temperature) == (checkpoint, 3.25)
     class_list.write_classes(str(other / "classes.txt"), ["a", *trained.classes[1:]])
     with pytest.raises(ValueError, match="--checkpoint=.* another class list: it also had 'a'; it"):
         models.find_model(str(trained.model_dir), checkpoint=checkpoint)
@@ -52,12 +52,12 @@ def test_a_checkpoint_of_another_folder_is_of_that_folders_evaluation(trained, t
 def test_a_model_is_what_the_path_plainly_means(trained):
     exported = f"{trained.export}/variables/variables"
     for path in (trained.export, trained.export.parent):
-        found = models.find_model(str(path))
-        assert (found.checkpoint, found.classes) == (exported, trained.classes)
+        saved = models.find_model(str(path))
+        assert (saved.checkpoint, saved.classes) == (exported, trained.classes)
     checkpoint = f"{trained.model_dir}/model.ckpt-30"
     for ending in (".index", ".meta", ".data-00000-of-00001"):
-        found = models.find_model(str(trained.model_dir), checkpoint=checkpoint + ending)
-        assert found.checkpoint == checkpoint
+        saved = models.find_model(str(trained.model_dir), checkpoint=checkpoint + ending)
+        assert saved.checkpoint == checkpoint
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_model_is_what_the_path_plainly_means(trained):
 )
 def test_a_folder_without_a_model_is_refused(trained, tmp_path, model_dir, message):
     (tmp_path / "empty").mkdir()
-    found = models.find_model(str(trained.model_dir))
-    params, classes = found.params, found.classes
+    saved = models.find_model(str(trained.model_dir))
+    params, classes = saved.params, saved.classes
     description.write_description(str(tmp_path / "empty"), params=params, classes=classes)
     with pytest.raises(ValueError, match=message):
         models.find_model(str(tmp_path / model_dir))
@@ -77,13 +77,13 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
     trained, tmp_path, monkeypatch
 ):
     shutil.copytree(trained.model_dir, tmp_path / "m")
-    (found,) = (tmp_path / "m/best").glob("*.index")
+    (index,) = (tmp_path / "m/best").glob("*.index")
     last = evaluations.read_evaluations(str(tmp_path / "m"))[-1]
     copy, calls = checkpoints.copy, []
 
     def replaced_first(checkpoint, folder):
         calls.append(checkpoint)
-        if len(calls) == 1:  # the run that goes on has found a better one
+        if len(calls) == 1:  # the run that goes on has saved a better one
             result = {name: np.float64(last[name]) for name in ("accuracy", "loss")}
             result.update(global_step=np.int64(90), accuracy=np.float64(1.0))
             for path in sorted((tmp_path / "m").glob("model.ckpt-60.*")):
@@ -103,7 +103,7 @@ def test_a_best_checkpoint_that_is_replaced_meanwhile_is_looked_for_again(
         assert copied.checkpoint.endswith("model.ckpt-90")
         assert not copied.checkpoint.startswith(str(tmp_path / "m"))
         assert checkpoints.damage(copied.checkpoint) is None
-    assert calls[0] == str(found)[: -len(".index")] and not found.exists()
+    assert calls[0] == str(index)[: -len(".index")] and not index.exists()
 
 
 def test_a_damaged_checkpoint_is_not_used(trained, tmp_path):
@@ -126,8 +126,8 @@ def test_an_export_keeps_the_temperature_of_its_checkpoint_and_a_folder_does_not
     # Earlier versions wrote a temperature of 1 beside checkpoints.
     shutil.copytree(trained.model_dir, tmp_path / "m")
     (tmp_path / "m/hparams.json").write_text(json.dumps({**described, "temperature": 1.0}))
-    found = models.find_model(str(tmp_path / "m"))
-    assert (found.params, found.temperature) == (folder.params, folder.temperature)
+    saved = models.find_model(str(tmp_path / "m"))
+    assert (saved.params, saved.temperature) == (folder.params, folder.temperature)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def test_bad_record_stops_reading_and_is_found(tmp_path, problem):
     # TensorFlow fails at its own message where it quotes bytes that are no UTF-8.
     with pytest.raises((tf.errors.InvalidArgumentError, UnicodeDecodeError)):
         run_dataset(input_pipeline.eval_input_fn([file], batch_size=4, num_classes=3))
-    found = damage.find_bad_record([file], num_classes=3)
-    assert found.startswith(f"{file}, record 11: ")
-    assert problem in found
+    message = damage.find_bad_record([file], num_classes=3)
+    assert message.startswith(f"{file}, record 11: ")
+    assert problem in message
 
 
 def test_good_records_have_nothing_wrong(tmp_path):
@@ -62,8 +62,10 @@ def test_damaged_file_is_found(tmp_path, fault):
     path.write_bytes(content)
     with pytest.raises(tf.errors.DataLossError):
         run_dataset(input_pipeline.eval_input_fn([str(path)], batch_size=4, num_classes=3))
-    found = damage.find_bad_record([str(path)], num_classes=3)
-    assert re.match(rf"{path}: cannot be read after record \d+: .*convert or copy it again", found)
+    message = damage.find_bad_record([str(path)], num_classes=3)
+    assert re.match(
+        rf"{path}: cannot be read after record \d+: .*convert or copy it again", message
+    )
 
 
 def test_files_without_records_are_refused(tmp_path):
@@ -75,5 +77,5 @@ def test_files_without_records_are_refused(tmp_path):
 def test_a_file_that_gzip_compressed_is_named_as_such(tmp_path):
     path = tmp_path / "eval.tfrecord-0"
     path.write_bytes(gzip.compress(b"".join(random_records(3))))
-    found = damage.find_bad_record([str(path)], num_classes=3)
-    assert found == f"{path}: is compressed with gzip; decompress it with gunzip"
+    message = damage.find_bad_record([str(path)], num_classes=3)
+    assert message == f"{path}: is compressed with gzip; decompress it with gunzip"

@@ -75,9 +75,9 @@ def test_drawings_are_shared_out_among_cores_and_by_length(
             return session.run(outputs, feeds)
 
     monkeypatch.setitem(model.__dict__, "_side_by_side", Watched())
-    found = model.classify_points(drawings)
+    answers = model.classify_points(drawings)
     assert sorted(sizes) == batches
-    for guesses, others in zip(found, alone):
+    for guesses, others in zip(answers, alone):
         assert [g.probability for g in guesses] == pytest.approx(
             [g.probability for g in others], abs=1e-5
         )

@@ -42,8 +42,8 @@ def test_strokes_are_encoded_in_the_graph_as_by_ink():
     drawings.append([[[-90, -50], [-80, -20]]])  # left of and above what pads it
     drawings.append([[[90, 50], [80, 20]]])
     drawings.append([[[1.5e6, -2.5e6, 7.25], [0.001, 0.002, 0.0015]]])
-    for found, strokes in zip(in_graph_ink(drawings), drawings):
-        np.testing.assert_allclose(found, ink.strokes_to_ink(strokes), atol=1e-6)
+    for saved, strokes in zip(in_graph_ink(drawings), drawings):
+        np.testing.assert_allclose(saved, ink.strokes_to_ink(strokes), atol=1e-6)
 
 
 def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
@@ -55,8 +55,8 @@ def test_real_strokes_are_encoded_in_the_graph_as_by_ink(quickdraw_data):
                     ndjson.parse_document(line)["drawing"] for line in itertools.islice(file, 8)
                 ]
     assert len(drawings) > 250
-    for found, strokes in zip(in_graph_ink(drawings), drawings):
-        np.testing.assert_allclose(found, ink.strokes_to_ink(strokes), atol=1e-6)
+    for saved, strokes in zip(in_graph_ink(drawings), drawings):
+        np.testing.assert_allclose(saved, ink.strokes_to_ink(strokes), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
     assert examples["classes"].shape == examples["probabilities"].shape == (48, 5)
     assert examples["embedding"].shape == (48, 12)
 
-    found = models.find_model(str(trained.model_dir))
-    params, classes = found.params, found.classes
+    saved = models.find_model(str(trained.model_dir))
+    params, classes = saved.params, saved.classes
     estimator = estimators.Estimator(model.model_fn, params=params)
     for i, record in enumerate(records[:5]):
         example = tf.train.Example.FromString(record).features.feature
@@ -104,10 +104,10 @@ def test_both_signatures_give_what_the_checkpoint_gives(trained):
             lambda features=features: tf.data.Dataset.from_tensors(features),
             checkpoint_path=best.best_checkpoint(str(trained.model_dir)),
         )
-        # What evaluation found best: in the file, not by what is tested here.
+        # What evaluation saved best: in the file, not by what is tested here.
         lines = (trained.model_dir / "evaluations.ndjson").read_text().splitlines()
         by_step = {line["global_step"]: line for line in map(json.loads, lines)}
-        temperature = by_step[int(found.checkpoint.rpartition("-")[2])]["temperature"]
+        temperature = by_step[int(saved.checkpoint.rpartition("-")[2])]["temperature"]
         assert 0.5 < temperature != 1
         odds = np.exp(expected["logits"] / temperature)
         probabilities = odds / odds.sum()
@@ -168,8 +168,8 @@ def test_ink_that_is_not_a_number_is_refused_by_an_export(trained):
 
 def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
     (tmp_path / "export/drawing_classifier/unfinished-1").mkdir(parents=True)
-    found = models.find_model(str(trained.export))
-    exporting.export(str(tmp_path), found)
+    saved = models.find_model(str(trained.export))
+    exporting.export(str(tmp_path), saved)
     (left,) = (tmp_path / "export/drawing_classifier").iterdir()
     assert left.name.isdigit() and (left / "saved_model.pb").exists()
 
@@ -177,7 +177,7 @@ def test_an_export_that_was_killed_is_removed_by_the_next(trained, tmp_path):
 def test_the_last_export_is_the_one_that_is_loaded_whatever_the_clock_said(trained, tmp_path):
     ahead = tmp_path / "export/drawing_classifier/99999999999"
     shutil.copytree(trained.export, ahead)
-    found = models.find_model(str(trained.export))
-    last = exporting.export(str(tmp_path), found)
+    saved = models.find_model(str(trained.export))
+    last = exporting.export(str(tmp_path), saved)
     assert last != str(ahead) and classifier.find_export(str(tmp_path)) == last
     assert models.export_checkpoint(str(ahead.parent)) == f"{last}/variables/variables"

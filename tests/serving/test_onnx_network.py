@@ -37,15 +37,15 @@ def test_any_network_guesses_as_tensorflow_does(changes):
     rng = np.random.default_rng(0)
     drawings = [random_strokes(rng) for _ in range(20)]
     drawings += [[[[3, 3], [5, 9]]], [[[-90.5, 80], [-50, 1e6]]]]  # without width; far apart
-    found = run(session, [ink.strokes_to_points(strokes) for strokes in drawings])
+    answers = run(session, [ink.strokes_to_points(strokes) for strokes in drawings])
     inks = [ink.strokes_to_ink(strokes) for strokes in drawings]
     count = min(5, params.num_classes)
     for i, expected in enumerate(by_tensorflow(network, inks, params=params, temperature=2.5)):
         probabilities = expected["probabilities"]
         order = np.argsort(-probabilities, kind="stable")[:count]
-        np.testing.assert_allclose(found["probabilities"][i], probabilities[order], atol=1e-5)
-        np.testing.assert_allclose(probabilities[found["indices"][i]], probabilities[order], 1e-4)
-        np.testing.assert_allclose(found["embedding"][i], expected["embedding"], atol=1e-4)
+        np.testing.assert_allclose(answers["probabilities"][i], probabilities[order], atol=1e-5)
+        np.testing.assert_allclose(probabilities[answers["indices"][i]], probabilities[order], 1e-4)
+        np.testing.assert_allclose(answers["embedding"][i], expected["embedding"], atol=1e-4)
 
 
 def test_weights_are_those_of_the_network_alone(trained):
@@ -66,8 +66,8 @@ def test_the_tutorials_checkpoint_gives_its_probabilities(quickdraw_data):
     for rows, length in zip(golden["ink"], golden["lengths"]):
         points = np.pad(rows[:length], [(1, 0), (0, 0)])
         drawings.append(np.concatenate([points[:, :2].cumsum(axis=0), points[:, 2:]], axis=1))
-    found = run(session, drawings)
+    answers = run(session, drawings)
     odds = np.exp(golden["logits"].astype(np.float64))
     probabilities = np.sort(odds / odds.sum(axis=1, keepdims=True), axis=1)[:, :-6:-1]
-    np.testing.assert_allclose(found["probabilities"], probabilities, atol=1e-4)
-    assert (found["indices"][:, 0] == golden["logits"].argmax(axis=1)).all()
+    np.testing.assert_allclose(answers["probabilities"], probabilities, atol=1e-4)
+    assert (answers["indices"][:, 0] == golden["logits"].argmax(axis=1)).all()

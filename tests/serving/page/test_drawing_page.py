@@ -82,8 +82,8 @@ def test_examples_are_the_first_usable_drawings_of_files(tmp_path):
         + ndjson_line("ant", raw)
     )
     (tmp_path / "elk.ndjson").write_bytes(ndjson_line("elk", square))
-    found = page_examples.from_ndjson(str(tmp_path), CLASSES)
-    assert found == {"ant": [square, ink.simplify(raw)]}
+    examples = page_examples.from_ndjson(str(tmp_path), CLASSES)
+    assert examples == {"ant": [square, ink.simplify(raw)]}
     with pytest.raises(ValueError, match="no ndjson files there"):
         page_examples.from_ndjson(str(tmp_path), ["bee"])
 
@@ -97,8 +97,8 @@ def test_examples_are_taken_from_records_as_far_as_ink_holds_them(tmp_path):
             for index in indices:
                 data = ink.strokes_to_ink(strokes).tobytes()
                 writer.write(tfrecords.encode_record(data, index))
-    found = page_examples.from_records(paths, CLASSES)
-    assert found == {"ant": [strokes], "bee": [], "cat": [strokes] * 4}
+    examples = page_examples.from_records(paths, CLASSES)
+    assert examples == {"ant": [strokes], "bee": [], "cat": [strokes] * 4}
 
 
 def test_it_says_what_it_is_and_how_often_it_is_right(wide, tmp_path):

@@ -78,10 +78,10 @@ def test_any_network_guesses_as_tensorflow_does(wide, tmp_path, changes):
     drawings = [random_strokes(rng) for _ in range(20)]
     inks = [ink.strokes_to_ink(d) for d in drawings]
     expected = by_tensorflow(weights, inks, params=params, temperature=2.5)
-    for found, answer in zip(expected, ask(wide, "classify", drawings)):
+    for expected_answer, answer in zip(expected, ask(wide, "classify", drawings)):
         ours = {guess["word"]: guess["probability"] for guess in answer}
         np.testing.assert_allclose(
-            [ours[word] for word in words], found["probabilities"], atol=2e-4
+            [ours[word] for word in words], expected_answer["probabilities"], atol=2e-4
         )
         probabilities = [guess["probability"] for guess in answer]
         assert probabilities == sorted(probabilities, reverse=True)

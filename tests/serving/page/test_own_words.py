@@ -307,8 +307,8 @@ def test_a_hundred_words_of_a_thousand_drawings_beside_those_of_the_network(wide
       right: own.report.right, guess: own.vocabulary.words[values.indexOf(Math.max(...values))],
       sum: values.reduce((a, b) => a + b) };
     """
-    found = run_modules(wide, OWN_WORDS, script, 100, 10, 345)
-    assert found["count"] == 1000 and found["words"] == 445
-    assert found["taken"] == pytest.approx(10 / 345)
-    assert found["right"] > 950 and found["guess"] == "mine 7"
-    assert found["sum"] == pytest.approx(1, abs=1e-5)
+    learnt = run_modules(wide, OWN_WORDS, script, 100, 10, 345)
+    assert learnt["count"] == 1000 and learnt["words"] == 445
+    assert learnt["taken"] == pytest.approx(10 / 345)
+    assert learnt["right"] > 950 and learnt["guess"] == "mine 7"
+    assert learnt["sum"] == pytest.approx(1, abs=1e-5)
