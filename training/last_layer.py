@@ -85,14 +85,36 @@ def embed_records(
     Returns:
       Embeddings, float32 [M, 2N], and labels, int64 [M], of about MAX_DRAWINGS or all drawings.
     """
+    input_fn = input_pipeline.eval_input_fn(
+        files, batch_size=BATCH_SIZE, num_classes=params.num_classes
+    )
+    return embed(lambda: input_fn().take(MAX_DRAWINGS // BATCH_SIZE), checkpoint, params=params)
+
+
+def embed(
+    input_fn: input_pipeline.InputFn,
+    checkpoint: str,
+    *,
+    params: model.HParams,
+    training: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the embeddings of a dataset's drawings.
+
+    Args:
+      input_fn: makes the dataset, of at least one batch.
+      checkpoint, params: as `embed_records` takes them.
+      training: whether to drop out.
+
+    Returns:
+      Embeddings, float32 [M, 2N], and labels, int64 [M].
+    """
     batches = []
     with tf.Graph().as_default():
-        input_fn = input_pipeline.eval_input_fn(
-            files, batch_size=BATCH_SIZE, num_classes=params.num_classes
+        tf.compat.v1.set_random_seed(0)  # of dropout
+        features, labels = tf.compat.v1.data.make_one_shot_iterator(input_fn()).get_next()
+        embedding = model.embed(
+            features["ink"], features["lengths"], params=params, training=training
         )
-        dataset = input_fn().take(MAX_DRAWINGS // BATCH_SIZE)
-        features, labels = tf.compat.v1.data.make_one_shot_iterator(dataset).get_next()
-        embedding = model.embed(features["ink"], features["lengths"], params=params, training=False)
         saver = tf.compat.v1.train.Saver()
         with tf.compat.v1.Session() as session:
             saver.restore(session, checkpoint)

@@ -55,7 +55,11 @@ def test_the_classifier_guesses_what_the_exported_one_does(trained, small):
 def test_half_precision_weights_start_a_training(trained, small, tmp_path):
     source = models.find_model(str(small))
     settings = warm_start.settings(
-        str(small), params=source.params, classes=source.classes, seed=0, scratch=str(tmp_path)
+        str(small),
+        params=source.params,
+        classes=source.classes,
+        training_files=[],
+        scratch=str(tmp_path),
     )
     kernel = tf.train.load_variable(settings.ckpt_to_initialize_from, "dense/kernel")
     assert kernel.dtype == np.float32 and kernel.shape == (12, 6)
