@@ -15,7 +15,7 @@ FROM python:3.13-slim
 # Of TensorFlow's extras: nothing for a CPU, and-cuda for a GPU.
 ARG EXTRA=""
 
-# Whoever mounts a folder of their own runs as themselves, with --user "$(id -u):$(id -g)".
+# To write to a mounted folder, run with --user "$(id -u):$(id -g)".
 RUN useradd --create-home --uid 1000 drawings
 ENV HOME=/home/drawings
 

@@ -2,8 +2,8 @@ r"""How fast is the conversion, next to one that works the tutorial's way?
 
     python benchmarks/bench_create_dataset.py --ndjson_path=rnn_tutorial_data
 
-Both convert real drawings in turns: the baseline in the tutorial's way, by one process that reads
-a line at a time, with `json`, NumPy for one drawing and a `tf.train.Example` built feature by
+They convert real drawings alternately: the baseline in the tutorial's way, by one process that
+reads a line at a time, with `json`, NumPy for one drawing and a `tf.train.Example` built feature by
 feature; ours by all cores. Below them what parsing alone costs, by `orjson` in as many processes.
 Before that, the peak memory of all processes together while millions of drawings are converted.
 """

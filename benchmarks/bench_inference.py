@@ -8,7 +8,8 @@ with the same weights on batches that they are handed ready, an evaluation's as 
 drawings sorted into batches of the size that is best for each; that they find the same
 probabilities is checked first. Ours is timed with all that belongs to it: reading and metrics in
 an evaluation; parsing, batching and writing answers for lines of ndjson. A model without
-`--positions` and `--batch_norm` is needed. All take turns, and the median of the rounds counts.
+`--positions` and `--batch_norm` is needed. All run alternately; the median of the rounds is
+reported.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ r"""How many drawings a second does the input function deliver?
         --classes_file=rnn_tutorial_data/training.tfrecord.classes
 
 Compares ours, as the records are and with drawings changed (--distortion=1 --beginnings=0.3), with
-one written the tutorial's way (tutorial_input.py), in turns, the median of the rounds counting:
-the time to the first batch, drawings a second, and how many times the true points the batches hold.
+one written the tutorial's way (tutorial_input.py). They run alternately, and the median of the
+rounds is reported: the time to the first batch, drawings a second, and how many times the drawings'
+points the padded batches hold.
 """
 
 from __future__ import annotations

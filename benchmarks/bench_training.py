@@ -5,8 +5,9 @@ r"""How fast is a training step, for each cell type, batch size and way of batch
         --classes_file=rnn_tutorial_data/training.tfrecord.classes
 
 Prints drawings a second, and the share of the machine's own matrix-multiply rate that the true
-arithmetic (without padding) achieves; all settings take turns, and the median of the rounds
-counts. Where PyTorch is installed, its nn.LSTM trains the same network on the same batches.
+arithmetic (without padding) achieves; all settings run alternately, and the median of the
+rounds is reported. Where PyTorch is installed, its nn.LSTM trains the same network on the same
+batches.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""Do runs survive being killed? Trains tiny networks, kills them at random moments, looks.
+r"""Do runs survive being killed? Kills trainings of tiny networks at random moments, and checks.
 
     python benchmarks/check_restarts.py --kind=alone --kills=30 --when=end
 

@@ -1,4 +1,4 @@
-"""What is no bug of a program's: mistakes of the user, and what a disk or a network refuses."""
+"""Errors that are not bugs: mistakes of the user, and failures of a disk or a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimator where processes train in step: stands in for a module that TensorFlow 2.16 removed.
+"""Synchronous training by Estimator: stands in for a module that TensorFlow 2.16 removed.
 
 `tensorflow.python.distribute.estimator_training` told Estimator's processes their places in the
 cluster of TF_CONFIG. The distribute coordinator that it called is still there. These are the three

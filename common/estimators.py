@@ -1,4 +1,4 @@
-"""Estimator on a TensorFlow that has it no more.
+"""Estimator on a TensorFlow that no longer contains it.
 
 TensorFlow 2.16 removed `tf.estimator`, and kept what Estimator is made of: sessions, hooks, savers,
 strategies. The library itself is the package tensorflow-estimator, whose last release, 2.15.0, is

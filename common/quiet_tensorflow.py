@@ -1,10 +1,10 @@
-"""Imports TensorFlow without the lines that its C++ side writes meanwhile.
+"""Imports TensorFlow and hides the lines that its C++ code writes to standard error.
 
 A program takes `tf` from here before it imports anything that imports TensorFlow itself. While it
 is imported, TensorFlow 2.21 writes up to six lines to standard error, whatever
-TF_CPP_MIN_LOG_LEVEL says (https://github.com/tensorflow/tensorflow/issues/100442). File descriptor
-2 leads to a temporary file meanwhile. If the import fails, what stands there is shown; a crash in
-C++ is reported with the stack that led to it.
+TF_CPP_MIN_LOG_LEVEL says (https://github.com/tensorflow/tensorflow/issues/100442). During
+the import, file descriptor 2 points to a temporary file, whose content is shown if the import
+fails. A crash in C++ is reported with the stack that led to it.
 """
 
 from __future__ import annotations

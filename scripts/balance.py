@@ -1,9 +1,10 @@
-"""Helps the words that a trained network recognises least, by the last layer's bias.
+"""Raises the last layer's bias for the words that a trained network recognises least.
 
 Training maximises the accuracy over all drawings. A word that looks like another one may hardly
 ever be guessed: the other one's drawings would suffer. Here such a word's logit is raised until at
-least half of its own drawings are recognised. Training drawings serve, distorted and with dropout
-as in training; without, they are recognised too well to tell which words are difficult.
+least half of its own drawings are recognised. These are training drawings, with distortion and
+dropout as in training. Without them, the network recognises its training drawings too well to show
+which words are difficult.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""Writes the page on which one draws and a model guesses, from a model that is there already.
+r"""Writes the drawing page of an existing model.
 
     python scripts/make_drawing_page.py --model=runs/2026-11-22-174400
     python scripts/make_drawing_page.py \

@@ -5,9 +5,9 @@ r"""Trains the network that comes with the project; writes `pretrained` and its 
 Of each category's drawings every twentieth is kept for evaluation; training takes the first 1,000
 of the others. There are four trainings, each from the weights of the one before:
 recipes/starter.flags, starter_2.flags, starter_3.flags and starter_4.flags, 102,000 steps in all.
-The network is the mean of the last two, with the bias of balance.py. This takes about two hours of
-two cores that multiply bfloat16, twice as long on others. After an interruption the same command
-continues.
+The network is the mean of the last two, with the bias of balance.py. This takes about two hours on
+two CPU cores with bfloat16 instructions, twice that on others. After an interruption the same
+command continues.
 """
 
 from __future__ import annotations

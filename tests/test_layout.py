@@ -12,8 +12,8 @@ from helpers import PROGRAMS, ROOT
 
 READ_FIRST = {"model", "input_pipeline"}
 
-# Each floor may import those below it. Folders of one floor do not know each other, except BESIDE.
-FLOORS = [
+# Each layer may import those below it. Folders of one layer do not know each other, except BESIDE.
+LAYERS = [
     ["programs"],
     ["training", "serving", "evaluation"],
     ["model_folder"],
@@ -21,10 +21,10 @@ FLOORS = [
     ["records", "network", "drawings"],
     ["common"],
 ]
-LAYER = {name: number for number, names in enumerate(FLOORS) for name in names}
+LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 BESIDE = {("training", "evaluation")}
 
-# Who has no business with whom, though the floors would allow it.
+# Who has no business with whom, though the layers would allow it.
 STRANGERS = {
     "model": {"records", "drawings"},
     "input_pipeline": {"network", "drawings"},
@@ -53,20 +53,20 @@ def problem(module: str, other: str) -> str | None:
     ours, theirs = place(module), place(other)
     if theirs in ("tensorflow", "absl") and ours == "drawings":
         return f"drawings/ knows no {theirs}"
-    if ours not in LAYER or theirs not in LAYER:
+    if ours not in LAYER_OF or theirs not in LAYER_OF:
         return None
     if ours == theirs == "programs":
         return "a program imports no other"
     if theirs in STRANGERS.get(ours, ()):
         return f"{ours} has no business with {theirs}"
-    if ours != theirs and (ours, theirs) not in BESIDE and LAYER[theirs] <= LAYER[ours]:
+    if ours != theirs and (ours, theirs) not in BESIDE and LAYER_OF[theirs] <= LAYER_OF[ours]:
         return f"{ours} does not stand above {theirs}"
     return None
 
 
 def modules() -> dict[str, str]:
     """The sources of all modules, by dotted name."""
-    paths = [*ROOT.glob("*.py"), *itertools.chain(*(ROOT.glob(f"{p}/*.py") for p in LAYER))]
+    paths = [*ROOT.glob("*.py"), *itertools.chain(*(ROOT.glob(f"{p}/*.py") for p in LAYER_OF))]
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in paths
     }
