@@ -24,8 +24,13 @@ from serving import exporting
 tf.compat.v1.disable_eager_execution()
 tf.get_logger().setLevel("ERROR")
 
-# As the programs do: what is imported stays, and need not be looked through after each evaluation.
-gc.freeze()
+
+@pytest.fixture(autouse=True, scope="module")
+def few_objects_to_look_through():
+    """As the programs do with what they import: each evaluation looks for garbage, which takes
+    the longer the more objects the tests before have left."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

