@@ -29,7 +29,7 @@ from common import programs
 from model_folder import best, checkpoints, evaluations, models
 
 _KIND = flags.DEFINE_enum(
-    "kind", "alone", ["alone", "in_step"], "One process, or a cluster in step."
+    "kind", "alone", ["alone", "in_step"], "One process, or a cluster that trains synchronously."
 )
 _KILLS = flags.DEFINE_integer("kills", 30, "Trials, with a kill each.", lower_bound=0)
 _FULL_RUNS = flags.DEFINE_integer("full_runs", 0, "Trials without a kill.", lower_bound=0)

@@ -36,7 +36,7 @@ def init_run_config(config, tf_config) -> None:
 
 
 def should_run_distribute_coordinator(config) -> bool:
-    """Returns whether this process trains in step with others."""
+    """Returns whether this process trains synchronously with others."""
     return bool(getattr(config, "_distribute_coordinator_mode", None) and config.cluster_spec)
 
 

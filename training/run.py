@@ -310,7 +310,7 @@ def make_specs(
         ),
         max_steps=run.steps,
         hooks=[progress, *training_hooks(run, stop, recorder)],
-        # Estimator refuses listeners where the processes of a cluster train in step.
+        # Estimator refuses listeners where the processes of a cluster train synchronously.
         saving_listeners=[hooks.StepEndListener(progress)] if run.task.num_workers == 1 else None,
     )
     eval_spec = estimators.EvalSpec(

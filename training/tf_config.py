@@ -80,8 +80,8 @@ def read_task(distribution: str, environment: Mapping[str, str] = os.environ) ->
         raise UserError("TF_CONFIG: the cluster has several chiefs; there is one")
     if cluster.get("ps"):
         raise UserError(
-            "TF_CONFIG: the cluster has a ps; training in step needs no parameter servers, only "
-            "a chief and workers"
+            "TF_CONFIG: the cluster has a ps; synchronous training needs no parameter servers, "
+            "only a chief and workers"
         )
     chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
     if not chiefs + workers:

@@ -91,7 +91,7 @@ def test_two_workers_in_step_are_one_with_the_batch_of_both(tmp_path, two_files)
 
 @pytest.fixture
 def mirrored():
-    """Two CPU devices in step, as train() takes them."""
+    """Two CPU devices that train synchronously, as train() takes them."""
     return {
         "strategy": tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]),
         "session_config": plain_session(device_count={"CPU": 2}, allow_soft_placement=True),
