@@ -18,7 +18,7 @@ def test_a_class_that_another_hides_is_recognised_again():
     logits[40:50, 0], logits[50:80, 0] = 1, 3
     bias = balance.lift_bias(logits, labels)
     np.testing.assert_array_equal((logits + bias).argmax(axis=1), labels)
-    # No more than that takes: half of them are recognised once it is above 3.
+    # No more than that takes: three quarters of them are recognised once it is above 3.
     np.testing.assert_array_equal(bias[[0, 2]], 0)
     assert bias[1] == pytest.approx(3, abs=2 * balance.STEP) and bias[1] > 3
 

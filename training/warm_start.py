@@ -97,11 +97,13 @@ def settings(
     checkpoint = checkpoints.in_float32(source.checkpoint, scratch)
     known = source.classes or (list(classes) if LAST_LAYER[0] in names else [])
     new = [name for name in classes if name not in known]
-    print(
-        f"Starting from {source.checkpoint}: its last layer knows {len(classes) - len(new)} of "
-        f"{len(classes)} classes" + (", the others are fitted to drawings" if new else ""),
-        flush=True,
-    )
+    print(f"Starting from {source.checkpoint}", flush=True)
+    if new:
+        print(
+            f"{len(new):,} of {len(classes):,} classes are new to it: their weights in the last "
+            "layer are fitted to the training drawings",
+            flush=True,
+        )
     if known != list(classes):
         checkpoint = _write_remapped(
             checkpoint,
