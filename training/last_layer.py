@@ -39,7 +39,9 @@ def fit_new_columns(
     """Fits the columns of new classes; the others keep their values.
 
     The target of a new class is a drawing's best logit among the known classes, or 0 if there are
-    none, plus MARGIN for its own drawings and minus MARGIN for the others.
+    none, plus MARGIN for its own drawings and minus MARGIN for the others. That best logit is not
+    linear in the embedding; so the new classes' bias is moved until as many drawings go to them as
+    belong to them.
 
     Args:
       embeddings: [M, 2N], of training drawings.
@@ -69,6 +71,10 @@ def fit_new_columns(
     kernel, bias = kernel.astype(np.float32), bias.astype(np.float32)
     kernel[:, is_new] = fitted
     bias[is_new] = target_mean - mean @ fitted
+    if not is_new.all():
+        logits = embeddings @ kernel[:, is_new] + bias[is_new]
+        leads = logits.max(axis=1) - rivals
+        bias[is_new] -= np.quantile(leads, 1 - is_own.any(axis=1).mean())
     return kernel, bias
 
 

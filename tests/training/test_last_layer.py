@@ -55,6 +55,21 @@ def test_known_columns_stay_and_compete_with_new_ones():
     np.testing.assert_array_equal((embeddings @ kernel + bias).argmax(axis=1), labels)
 
 
+def test_as_many_drawings_go_to_new_classes_as_belong_to_them():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 6, 600)
+    embeddings = rng.normal(size=(6, 8))[labels] + rng.normal(size=(600, 8))  # hard to tell apart
+    kernel, bias = last_layer.fit_new_columns(
+        embeddings,
+        labels,
+        kernel=rng.normal(size=(8, 6)),
+        bias=rng.normal(size=6) + 20,
+        is_new=np.arange(6) < 2,
+    )
+    guesses = (embeddings @ kernel + bias).argmax(axis=1)
+    assert (guesses < 2).sum() == pytest.approx((labels < 2).sum(), abs=1)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_drawings_that_are_all_alike_give_finite_columns(count):
     kernel, bias = last_layer.fit_new_columns(
