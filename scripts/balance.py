@@ -15,6 +15,7 @@ import numpy as np
 
 import input_pipeline
 import model
+from serving import weights
 from training import last_layer
 
 BATCH_SIZE = 64
@@ -52,17 +53,14 @@ def lifted_bias(
     checkpoint: str,
     *,
     params: model.HParams,
-    kernel: np.ndarray,
-    bias: np.ndarray,
     distortion: float,
 ) -> np.ndarray:
-    """Returns the last layer's bias, float32 [K], with `lift_bias` added.
+    """Returns a network's bias of the last layer, float32 [K], with `lift_bias` added.
 
     Args:
       files: TFRecord files of the training drawings.
       checkpoint: of the network, in float32.
       params: of the network.
-      kernel, bias: of its last layer, [2N, K] and [K].
       distortion: of the drawings, as in its training.
     """
     input_fn = input_pipeline.training_input_fn(
@@ -75,4 +73,6 @@ def lifted_bias(
     embeddings, labels = last_layer.embed(
         lambda: input_fn().take(DRAWINGS // BATCH_SIZE), checkpoint, params=params, training=True
     )
-    return bias + lift_bias(embeddings @ kernel + bias, labels)
+    network = weights.read(checkpoint, params=params)
+    bias = network["dense/bias"]
+    return bias + lift_bias(embeddings @ network["dense/kernel"] + bias, labels)

@@ -21,7 +21,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import jinja2
@@ -125,20 +124,17 @@ def finish(runs: Sequence[pathlib.Path], records: pathlib.Path, model_dir: pathl
     read = [weights.read(one.checkpoint, params=one.params) for one in trained]
     values = {name: np.mean([one[name] for one in read], axis=0) for name in read[0]}
     step = checkpoints.global_step(last.checkpoint)
-    stored = {**values, tf.compat.v1.GraphKeys.GLOBAL_STEP: np.array(step, np.int64)}
-    with tempfile.TemporaryDirectory() as folder:
-        values["dense/bias"] = balance.lifted_bias(
-            sorted(map(str, records.glob(TRAINING_DATA))),
-            checkpoints.write(stored, f"{folder}/mean"),
-            params=last.params,
-            kernel=values["dense/kernel"],
-            bias=values["dense/bias"],
-            distortion=1.0,
-        )
+    values[tf.compat.v1.GraphKeys.GLOBAL_STEP] = np.array(step, np.int64)
     shutil.rmtree(model_dir, ignore_errors=True)
     description.prepare(str(model_dir), params=last.params, classes=last.classes)
-    stored["dense/bias"] = values["dense/bias"]
-    checkpoint = checkpoints.write(stored, checkpoints.path_of(str(model_dir), step))
+    checkpoint = checkpoints.write(values, checkpoints.path_of(str(model_dir), step))
+    values["dense/bias"] = balance.lifted_bias(
+        sorted(map(str, records.glob(TRAINING_DATA))),
+        checkpoint,
+        params=last.params,
+        distortion=1.0,
+    )
+    checkpoints.write(values, checkpoint)
     checkpoints.write_state(str(model_dir), [checkpoint])
 
 

@@ -96,14 +96,7 @@ def settings(
     names = check_shapes(source.checkpoint, params=params, flag=f"--warm_start_from={path}")
     checkpoint = checkpoints.in_float32(source.checkpoint, scratch)
     known = source.classes or (list(classes) if LAST_LAYER[0] in names else [])
-    new = [name for name in classes if name not in known]
     print(f"Starting from {source.checkpoint}", flush=True)
-    if new:
-        print(
-            f"{len(new):,} of {len(classes):,} classes are new to it: their weights in the last "
-            "layer are fitted to the training drawings",
-            flush=True,
-        )
     if known != list(classes):
         checkpoint = _write_remapped(
             checkpoint,
@@ -172,6 +165,11 @@ def _write_remapped(
             reader.get_tensor(name)[..., columns] for name in LAST_LAYER
         )
     if is_new.any():
+        print(
+            f"{is_new.sum():,} of {len(classes):,} classes are new to it: their weights in the "
+            "last layer are fitted to the training drawings",
+            flush=True,
+        )
         embeddings, labels = last_layer.embed_records(training_files, checkpoint, params=params)
         kernel, bias = last_layer.fit_new_columns(
             embeddings, labels, kernel=kernel, bias=bias, is_new=is_new
