@@ -149,6 +149,7 @@ def training_input_fn(
     part: int = 0,
     num_parts: int = 1,
     distortion: float = 0.0,
+    stroke_variation: float = 0.0,
     beginnings: float = 0.0,
     class_balance: float = 0.0,
 ) -> InputFn:
@@ -166,8 +167,8 @@ def training_input_fn(
       part, num_parts: the number of this process among those that train together, and how many
         there are. Each reads every num_parts-th file, or, where there are fewer files than
         processes, every num_parts-th block of them.
-      distortion, beginnings: how much and how many of the drawings are changed, as in
-        `augmentation.vary`.
+      distortion, stroke_variation, beginnings: how much and how many of the drawings are changed,
+        as in `augmentation.vary`.
       class_balance: 0 for none; otherwise the features have a `logit_adjustment`, float32 [K]: the
         logarithm of each class's share of all records, times this number.
 
@@ -188,10 +189,13 @@ def training_input_fn(
     @as_it_is
     def changed(number: tf.Tensor, batch: Batch) -> Batch:
         features, class_index = batch
-        if distortion > 0 or beginnings > 0:
-            batch_seed = tf.stack([seed, number])
+        if max(distortion, stroke_variation, beginnings) > 0:
             features = augmentation.vary(
-                features, distortion=distortion, beginnings=beginnings, seed=batch_seed
+                features,
+                distortion=distortion,
+                stroke_variation=stroke_variation,
+                beginnings=beginnings,
+                seed=tf.stack([seed, number]),
             )
         if adjustment is not None:
             features = {**features, "logit_adjustment": tf.constant(adjustment)}

@@ -1,16 +1,19 @@
 """Drawings as other hands might have drawn them: the variety that training adds to its batches.
 
 A network that trains long on few drawings learns them by heart. Here each is a little different
-every time: bent, turned, sheared and shaken, and now and then without one of its strokes. What
-hands do not do, such as mirroring, is left out, and what the encoding takes out anyway: position
-and size. The other variety is in time: beginnings, as the game and the drawing page show them to
-the network. See Simard and others, "Best Practices for Convolutional Neural Networks Applied to
-Visual Document Analysis", 2003, for why distortions of this kind help.
+every time. A distortion changes its shape: it is bent, turned, sheared and shaken, and now and then
+loses a stroke. A stroke variation changes how its strokes come about: from end to start, in another
+order, a little larger or elsewhere. What hands do not do, such as mirroring, is left out, and what
+the encoding takes out anyway: position and size. The other variety is in time: beginnings, as the
+game and the drawing page show them to the network. See Simard and others, "Best Practices for
+Convolutional Neural Networks Applied to Visual Document Analysis", 2003, for why distortions of
+this kind help.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -28,19 +31,34 @@ OMITTED = 0.1
 FEWEST_STROKES = 3
 FEWEST_POINTS = 4
 
-# Share of the drawings that are distorted at all.
+# What a stroke variation of 1 does to each stroke: the share that is drawn from end to start, and
+# standard deviations of normal distributions that are cut off at twice that.
+REVERSED = 0.2
+REORDERED = 0.5  # of its place among the strokes
+MOVED = 0.03  # along each axis, in the drawing's unit square
+RESIZED = 0.1  # of its size
+
+# Share of the drawings that are distorted, or whose strokes vary, at all.
 DISTORTED = 0.75
 
 # The least share of the strokes that a beginning has.
 SHORTEST_BEGINNING = 0.15
 
 
-def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.Tensor) -> Features:
+def vary(
+    features: Features,
+    *,
+    distortion: float,
+    stroke_variation: float,
+    beginnings: float,
+    seed: tf.Tensor,
+) -> Features:
     """Changes a batch's drawings as another hand, or an earlier moment, would have.
 
     Args:
       features: `ink` float32 [B, T, 3] and `lengths` int64 [B]; whatever else there is stays.
       distortion: how much, in units of the constants above; 0 for none.
+      stroke_variation: how much strokes change, each by itself, in units of the constants above.
       beginnings: share of the drawings that end after some of their strokes.
       seed: int64 [2]; the same seed changes the same drawings in the same way.
 
@@ -62,9 +80,15 @@ def vary(features: Features, *, distortion: float, beginnings: float, seed: tf.T
     points, lengths = kept.to_tensor(), kept.row_lengths()
     mask = tf.sequence_mask(lengths)[:, :, tf.newaxis]  # [B, T + 1, 1]
     xy, pen_up = _to_unit_square(points[:, :, :2], mask), points[:, :, 2:]
+    amount = tf.cast(is_distorted, tf.float32)[:, tf.newaxis, tf.newaxis]  # [B, 1, 1]
+    if stroke_variation > 0:
+        varied = _vary_strokes(
+            xy, pen_up, lengths, stroke_variation * amount, (next(seeds), next(seeds))
+        )
+        xy, pen_up = _to_unit_square(varied[:, :, :2], mask), varied[:, :, 2:]
     if distortion > 0:
-        amount = distortion * tf.cast(is_distorted, tf.float32)[:, tf.newaxis, tf.newaxis]
-        xy = _to_unit_square(_distort(xy, amount, (next(seeds), next(seeds))), mask)
+        distorted = _distort(xy, distortion * amount, (next(seeds), next(seeds)))
+        xy = _to_unit_square(distorted, mask)
     ink = tf.concat([xy[:, 1:] - xy[:, :-1], pen_up[:, 1:]], axis=2)
     return {**features, "ink": tf.where(mask[:, 1:], ink, 0.0), "lengths": lengths - 1}
 
@@ -123,6 +147,55 @@ def _omit_strokes(
     left = mask & ~tf.gather(omitted, stroke, batch_dims=1)
     enough = tf.math.count_nonzero(left, axis=1) >= FEWEST_POINTS
     return tf.where(enough[:, tf.newaxis], left, mask)
+
+
+def _vary_strokes(
+    xy: tf.Tensor,
+    pen_up: tf.Tensor,
+    lengths: tf.Tensor,
+    amount: tf.Tensor,
+    seeds: tuple[tf.Tensor, tf.Tensor],
+) -> tf.Tensor:
+    """Turns strokes round, reorders, moves and resizes them, each by itself.
+
+    Args:
+      xy: float32 [B, T, 2], in the unit square.
+      pen_up: float32 [B, T, 1], 1 at a stroke's last point.
+      lengths: int64 [B], points of each drawing.
+      amount: float32 [B, 1, 1], in units of the constants.
+      seeds: for the directions, and for all else.
+
+    Returns:
+      float32 [B, T, 3]: x, y and pen-up of the changed points.
+    """
+    batch, length = tf.unstack(tf.shape(xy)[:2])
+    index = tf.tile(tf.range(length)[tf.newaxis], [batch, 1])  # [B, T]
+    # What follows a drawing's last point, its padding, is one more stroke.
+    is_end = (pen_up[:, :, 0] > 0.5) | (index == tf.cast(lengths, tf.int32)[:, tf.newaxis] - 1)
+    number = tf.cumsum(tf.cast(is_end, tf.int32), axis=1, exclusive=True)  # [B, T]
+    per_drawing = 1 + tf.reduce_max(number)
+    stroke = number + per_drawing * tf.range(batch)[:, tf.newaxis]  # [B, T], in the batch
+    count = batch * per_drawing
+
+    def of_strokes(reduce: Callable, values: tf.Tensor) -> tf.Tensor:
+        """Gives each point, of values [B, T, ...], what the values of its stroke reduce to."""
+        return tf.gather(reduce(values, stroke, count), stroke)
+
+    first, last, middle = (
+        of_strokes(tf.math.unsorted_segment_min, index),  # [B, T]
+        of_strokes(tf.math.unsorted_segment_max, index),  # [B, T]
+        of_strokes(tf.math.unsorted_segment_mean, xy),  # [B, T, 2]
+    )
+    is_reversed = tf.gather(tf.random.stateless_uniform([count], seeds[0]), stroke)
+    is_reversed = is_reversed < REVERSED * amount[:, :, 0]  # [B, T]
+    random = tf.gather(tf.random.stateless_truncated_normal([count, 4], seeds[1]), stroke)
+    move, resize, reorder = tf.split(amount * random, [2, 1, 1], axis=2)
+    xy = middle + (1 + RESIZED * resize) * (xy - middle) + MOVED * move
+    xy = tf.gather(xy, tf.where(is_reversed, first + last - index, index), batch_dims=1)
+    place = tf.cast(number, tf.float32) + REORDERED * reorder[:, :, 0]
+    place = tf.where(tf.sequence_mask(lengths, length), place, place.dtype.max)
+    order = tf.argsort(place, axis=1, stable=True)  # [B, T]
+    return tf.gather(tf.concat([xy, pen_up], axis=2), order, batch_dims=1)
 
 
 def _distort(xy: tf.Tensor, amount: tf.Tensor, seeds: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:

@@ -315,7 +315,10 @@ def test_frequent_classes_gain_the_logarithm_of_their_share_of_all_drawings(tmp_
             np.testing.assert_allclose(features["logit_adjustment"], expected, rtol=1e-6)
 
 
-def test_changed_batches_repeat_with_the_seed(tmp_path):
+@pytest.mark.parametrize(
+    "changes", [{"distortion": 1.0, "beginnings": 0.3}, {"stroke_variation": 1.0}]
+)
+def test_changed_batches_repeat_with_the_seed(tmp_path, changes):
     file = write_records(tmp_path / "r", random_records(64))
 
     def batches(seed):
@@ -326,8 +329,7 @@ def test_changed_batches_repeat_with_the_seed(tmp_path):
                 num_classes=3,
                 seed=seed,
                 num_epochs=2,
-                distortion=1.0,
-                beginnings=0.3,
+                **changes,
             )
         )
 

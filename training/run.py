@@ -47,6 +47,13 @@ class TrainingData(Settings):
         at_least=0,
         at_most=4,
     )
+    stroke_variation: float = setting(
+        0.0,
+        "Data augmentation: how much the direction, order, place and size of strokes vary in "
+        "training; 1 is how much hands differ.",
+        at_least=0,
+        at_most=4,
+    )
     beginnings: float = setting(
         0.0,
         "Data augmentation: share of the training drawings cut off after some of their strokes.",
@@ -305,6 +312,7 @@ def make_specs(
             part=run.task.worker,
             num_parts=run.task.num_workers,
             distortion=run.distortion,
+            stroke_variation=run.stroke_variation,
             beginnings=run.beginnings,
             class_balance=run.class_balance,
         ),
