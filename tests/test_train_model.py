@@ -287,9 +287,11 @@ def wait_for_line(process, text: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_stopped_training_goes_on(data, run_of, tmp_path, number):
     flags = {**SMALL, "model_dir": tmp_path / "m", "save_checkpoints_steps": 20}
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where nohup runs the tests
     process = start_program(
         *train_model_args(data, **flags, steps=1000000, eval_throttle_secs=10000)
     )
+    signal.signal(signal.SIGHUP, inherited)
     wait_for_line(process, "step 1/")
     if number == signal.SIGHUP:  # a terminal that closes takes the output along
         process.stdout.close()
